@@ -22,7 +22,7 @@ def status(*addresses: str, workers: int = 1) -> Status:
         for n, address in enumerate(addresses)
     ]
     crew = [WorkerStatus(n, 1, True, 1, 0, None, 0.1, 0.0) for n in range(workers)]
-    return Status(State.SERVING, "", 1, "abc-1", listeners, crew, None, None)
+    return Status(State.SERVING, "", 1, "abc-1", listeners, crew, None, None, 0, 0, None, (), 0, 0)
 
 
 def test_banner_shows_addresses_and_a_first_command() -> None:

@@ -49,6 +49,11 @@ STATUS = Status(
     last_applied=LastChange(WHEN, "api", "why"),
     last_rejected=LastChange(WHEN, "file", "", [Problem("listeners[0].name", "is missing")]),
     file=FileStatus("answerback.yaml", watched=True, problems=[Problem("listeners[0].name", "is missing")]),
+    applied=4,
+    rejected=1,
+    signals=(),
+    certificates_loaded=2,
+    certificates_rejected=3,
 )
 
 
@@ -96,7 +101,7 @@ async def test_get_status_returns_the_drain_state_of_each_listener(
 
 
 async def test_get_status_before_the_first_change_omits_changes(stub: Any, supervisor: Any) -> None:
-    supervisor.state = Status(State.STARTING, "starting", 0, "", (), (), None, None)
+    supervisor.state = replace(STATUS, state=State.STARTING, last_applied=None, last_rejected=None, file=None)
     answer = await stub.GetStatus(pb.GetStatusRequest())
     assert answer.state == pb.STATE_STARTING
     assert not answer.HasField("last_applied")

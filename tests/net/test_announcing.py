@@ -410,6 +410,23 @@ def test_held_connection_follows_the_plan_that_releases_it(serving: Serving, bef
     serving.settle()
 
 
+def test_held_connection_over_the_limit_of_the_plan_that_releases_it_is_reset(tcp: Serving) -> None:
+    tcp.commit(compiled(rest="accept: HOLD"))
+    clients = [tcp.connect().say(b"hi\n") for _ in range(2)]
+    eventually(lambda: tcp.count(OPEN) == 2)
+    tcp.commit(replace(compiled(rest="limits: {max_connections_per_peer: 1}"), proxy_protocol=None))
+    eventually(lambda: tcp.count(OPEN) == 1)
+    answered = []
+    for client in clients:
+        with suppress(ConnectionResetError):
+            answered.append(line(client))
+    assert [answer.split()[-1] for answer in answered] == ["hi"]
+    assert tcp.count(listener_counters.SESSION_ERRORS) == 0
+    for client in clients:
+        client.close()
+    tcp.settle()
+
+
 PER_PEER = "limits: {max_connections_per_peer: 5}"
 
 

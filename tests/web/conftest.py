@@ -38,4 +38,10 @@ def status() -> Status:
         workers=[worker, dead],
         last_applied=LastChange(START, "file"),
         last_rejected=None,
+        applied=1,
+        rejected=0,
+        file=None,
+        signals=(),
+        certificates_loaded=0,
+        certificates_rejected=0,
     )

@@ -134,15 +134,15 @@ class Status:
     workers: Sequence[WorkerStatus]
     last_applied: LastChange | None
     last_rejected: LastChange | None
-    applied: int = 0
+    applied: int
     """How many configurations were applied since the start."""
-    rejected: int = 0
+    rejected: int
     """How many configurations were rejected since the start."""
-    file: FileStatus | None = None
+    file: FileStatus | None
     """The file's status; None without a file."""
-    signals: Sequence[SignalStatus] = ()
+    signals: Sequence[SignalStatus]
     """The signals that are waited for or kept."""
-    certificates_loaded: int = 0
+    certificates_loaded: int
     """How often changed certificates of listeners were loaded since the start."""
-    certificates_rejected: int = 0
+    certificates_rejected: int
     """How often changed files of certificates could not be used since the start."""

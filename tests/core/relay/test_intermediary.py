@@ -315,11 +315,3 @@ def test_last_request_waits_for_its_turn_too() -> None:
     acts = driver.relay.receive_data(PEER, b"GET a\nGET b\n", 0.0)
     assert acts == [Pass(UPSTREAM, b"GET a\n")]
     assert driver.relay.wants_turn
-
-
-def test_client_without_an_upstream_is_closed_in_order() -> None:
-    driver = Driver(between())
-    driver.perform(driver.relay.close_peer(CloseReason.DRAIN, 0.0))
-    assert driver.acts == [Connect(), Finish(PEER)], "nothing is finished at the other side"
-    driver.eof(PEER)
-    assert driver.acts[2:] == [Close(CloseReason.DRAIN)]

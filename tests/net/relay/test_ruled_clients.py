@@ -1,5 +1,6 @@
 """Clients that speak TLS, or come by way of a proxy, at a listener with rules and an upstream."""
 
+import asyncio
 import socket
 import ssl
 from dataclasses import replace
@@ -127,6 +128,21 @@ def test_client_without_a_header_is_reset(serving: Serving, server: Server) -> N
     with pytest.raises(ConnectionResetError):
         serving.connect().say(b"PING\n").sock.recv(1)
     assert serving.ended() == {CloseReason.PROXY_HEADER: 1}
+
+
+def test_client_that_is_reset_before_its_header_leaves_no_task(serving: Serving, server: Server) -> None:
+    def tasks() -> int:
+        return serving.call(lambda: len(asyncio.all_tasks()))
+
+    idle = tasks()
+    serving.commit(behind_proxy(ruled(serving, server, PING)))
+    client = serving.connect().say(b"PROXY")
+    eventually(lambda: serving.count(listener_counters.AWAITING_HEADER) == 1)
+    assert tasks() > idle
+    serving.call(serving.listeners.abort)
+    with pytest.raises(ConnectionResetError):
+        client.sock.recv(1)
+    eventually(lambda: tasks() == idle)
 
 
 def test_removal_of_the_listener_ends_a_handshake(serving: Serving, server: Server) -> None:

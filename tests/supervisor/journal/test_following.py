@@ -66,6 +66,18 @@ def test_follower_counts_what_was_lost_without_counting_the_rings(
     assert follower.look().lost == 20
 
 
+def test_follower_never_counts_less_than_none_lost_after_a_listener_is_gone(writing: Writing) -> None:
+    """What was dropped of that listener is not known any more."""
+    blocks = {"it": BLOCK, "other": OTHER}
+    for _ in range(60):
+        writing.exchange(b"", listener=OTHER)
+    follower = Follower(writing.counters, MergedRings(writing.counters, Turns()), lambda: blocks)
+    del blocks["other"]
+    for _ in range(45):
+        writing.exchange(b"")
+    assert follower.look().lost == 0
+
+
 def test_entries_that_were_cleared_before_they_were_seen_are_lost_and_others_are_seen(writing: Writing) -> None:
     writing.exchange(b"old")
     follower = follow(writing)

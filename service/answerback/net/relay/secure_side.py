@@ -182,7 +182,6 @@ class SecureSide(Layer, Side):
     def _break(self, why: str) -> None:
         """A record is not valid, or is a fatal alert: neither end may take the stream for complete."""
         self._answer()
-        self._end()
         self._connection.broken(self.side, why)
 
     def _end(self) -> None:
