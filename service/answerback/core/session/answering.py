@@ -34,7 +34,7 @@ def answer_each(
     owed = session.forwarding is not None and session.forwarding.owes  # replies of the upstream come first
     size = 0
     # Up to `MAX_BATCH` look-ups take less than 0.1 ms; the clock is read after anything slower.
-    timed = len(requests) > 1 and conversation.selector.look_up is None
+    timed = conversation.selector.look_up is None
     for request in requests:
         if end > limit and len(request) > limit:
             actions += session.close(CloseReason.REQUEST_TOO_LARGE)
