@@ -316,6 +316,17 @@ def test_large_reply_is_encrypted_piece_by_piece(size: int, kind: type[bytes] | 
     assert max(map(len, client.writes)) <= AHEAD * 1.01
 
 
+def test_connection_is_over_once_its_last_bytes_are_given_to_the_kernel() -> None:
+    client = Client(plan(rule(steps.send(BIG), steps.reset()))).shake()
+    layer = client.book.session
+    client.book.room = 0
+    client.say(b"a\n")
+    assert (client.ends, layer.over) == ([], False)
+    client.book.read()
+    client.take()
+    assert (client.ends, layer.over) == ([Reset(CloseReason.SERVER_RESET)], True)
+
+
 def test_peer_that_does_not_read_holds_at_most_one_piece() -> None:
     client = Client(plan(rule(steps.send(BIG))), room=0)
     client.book.room = None

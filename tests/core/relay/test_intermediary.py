@@ -169,6 +169,15 @@ def test_faults_of_a_listener_without_rules_hold_what_is_relayed() -> None:
     assert driver.sent[PEER] == b"a"
 
 
+def test_delayed_replies_to_many_requests_come_at_the_same_time() -> None:
+    """The fault holds replies: it does not keep the session from the next batch of requests."""
+    late = (Fault("late", 0, Latency(Fixed(0.25))),)
+    driver = Driver(between(relay_faults=((), late))).connect()
+    driver.receive(PEER, b"PING\n" * 500)
+    driver.wait(0.25)
+    assert driver.sent[PEER] == b"PONG\n" * 500
+
+
 def test_without_a_rule_on_upstream_down_the_client_is_reset() -> None:
     driver = Driver(between())
     driver.perform(driver.relay.not_connected("ECONNREFUSED", 1.0))

@@ -56,6 +56,12 @@ def test_session_of_hello_plan_answers_and_closes() -> None:
     assert book.account.rules == [0]
 
 
+def test_event_has_no_request_to_echo() -> None:
+    echo = rule(steps.echo(), steps.send(b"bye\n"))
+    book = Playbook(replace(SERVICES, on_eof=Rules([echo]))) >> b"a\n" << Send(b"a\n")
+    book >> eof << Send(b"bye\n") << Close(CloseReason.PEER_EOF)
+
+
 def test_eof_without_a_request_is_not_answered() -> None:
     book = Playbook(HELLO) >> eof << Close(CloseReason.PEER_EOF)
     assert book.account.rules == []

@@ -130,6 +130,15 @@ def test_client_without_a_header_is_reset(serving: Serving, server: Server) -> N
     assert serving.ended() == {CloseReason.PROXY_HEADER: 1}
 
 
+def test_client_that_is_not_known_yet_has_made_no_request(serving: Serving, server: Server) -> None:
+    serving.commit(behind_proxy(ruled(serving, server, PING)))
+    client = serving.connect().say(b"PROXY")
+    eventually(lambda: serving.count(listener_counters.AWAITING_HEADER) == 1)
+    listed = serving.call(lambda: [(each.waits_for, each.requests) for each in serving.listeners.connections()])
+    assert listed == [("proxy_header", 0)]
+    client.reset()
+
+
 def test_client_that_is_reset_before_its_header_leaves_no_task(serving: Serving, server: Server) -> None:
     def tasks() -> int:
         return serving.call(lambda: len(asyncio.all_tasks()))

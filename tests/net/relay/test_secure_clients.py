@@ -13,6 +13,7 @@ from answerback.core.delays import Fixed
 from answerback.core.faults import Fault, Latency, Truncate
 from answerback.core.plan import Limits, ListenerPlan
 from answerback.core.proxy_header import ProxyProtocol
+from answerback.core.relay import relay
 from answerback.core.tls import Handshakes
 from answerback.net.relay.connection import RelayedConnection
 from answerback.shared import listener_counters
@@ -241,6 +242,16 @@ def test_client_that_leaves_without_a_byte_is_no_failure(serving: Serving, serve
     assert serving.closed(CloseReason.PEER_EOF) == 1
     assert serving.count(listener_counters.HANDSHAKES + Handshakes.FAILED) == 0
     assert serving.count(listener_counters.PROBES) == 1
+
+
+def test_client_that_sends_fin_in_its_handshake_is_closed_without_a_wait(
+    serving: Serving, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "LINGER_SECONDS", 600.0)
+    serving.commit(secured(server))
+    client = serving.connect().say(ssl_hello()[:50]).finish()
+    client.hear_all()
+    assert serving.ended() == {CloseReason.TLS_HANDSHAKE: 1}
 
 
 def test_half_open_handshakes_end_at_their_timeout(serving: Serving, server: Server) -> None:
