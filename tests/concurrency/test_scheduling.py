@@ -1,4 +1,4 @@
-"""The supervisor's time slices."""
+"""What the supervisor does so that workers run before it."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from answerback.concurrency import scheduling
-from answerback.concurrency.scheduling import ATTRIBUTES, NUMBERS, SLICE_SECONDS
+from answerback.concurrency.scheduling import ATTRIBUTES, BRIEF_SECONDS, GIVEN_FOR_WORK, NUMBERS, SLICE_SECONDS, Core
 from tests.ports import free_port
 from tests.system.conftest import ANSWERBACK
 from tests.waiting import eventually
@@ -90,3 +90,41 @@ def test_server_has_longer_slices_than_its_workers(tmp_path: Path) -> None:
             assert {slice_of(int(worker)) for worker in tasks} == {slice_of(0)}
         finally:
             process.terminate()
+
+
+class Others:
+    """The others on a core, who keep it for a time whenever it is offered; and the time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        self.now, self.stays = 0.0, 0
+        self.seconds = seconds
+        monkeypatch.setattr(scheduling, "monotonic", lambda: self.now)
+        monkeypatch.setattr(os, "sched_yield", self.stay)
+
+    def stay(self) -> None:
+        self.now += self.seconds
+        self.stays += 1
+
+
+def test_each_offer_is_made_while_others_stay_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    others, core = Others(monkeypatch, BRIEF_SECONDS / 2), Core()
+    for _ in range(10):
+        core.offer()
+    assert others.stays == 10
+
+
+def test_others_who_stay_for_long_get_no_more_than_their_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    others, core = Others(monkeypatch, 0.01), Core()
+    working = 0.0
+    while others.now < 10:
+        core.offer()
+        others.now += 50e-6
+        working += 50e-6
+    stayed = others.stays * others.seconds
+    assert 0.9 * GIVEN_FOR_WORK < stayed / working <= 1.01 * GIVEN_FOR_WORK
+    others.seconds = 0.0
+    others.now += 1
+    stays = others.stays
+    core.offer()
+    core.offer()
+    assert others.stays == stays + 2

@@ -39,8 +39,8 @@ async def test_turn_of_a_cancelled_task_goes_to_the_next_one() -> None:
 async def test_turn_is_over_when_its_time_is_used() -> None:
     shared = Turns()
     await shared.next()
-    assert not shared.over
-    while not shared.over:
+    assert not shared.over()
+    while not shared.over():
         sum(range(1000))
 
 

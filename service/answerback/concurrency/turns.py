@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator, Iterable
 from time import thread_time
 from typing import Final, TypeVar
 
+from answerback.concurrency.scheduling import Core
+
 # Rule: a task that has worked for SLICE_SECONDS asks for its next turn, or ends, or waits for something else.
+# Rule: others that are ready need not wait for the end of a turn: the core is offered in it, too.
 
 SLICE_SECONDS: Final = 0.002  # CPU time of a turn
-LOOK_EVERY: Final = 16  # pieces of work between two looks at the clock
+LOOK_EVERY: Final = 8  # pieces of work, of some microseconds each, between two calls of `over`
 
 T = TypeVar("T")
 
@@ -21,10 +24,12 @@ class Turns:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._granting = False
         self._until = 0.0
+        self.core = Core()
+        """On which the tasks work."""
 
-    @property
     def over(self) -> bool:
-        """Whether the current turn has used its time."""
+        """Offer the core to others, and say whether the current turn has used its time."""
+        self.core.offer()
         return thread_time() >= self._until
 
     async def next(self) -> None:
@@ -43,7 +48,7 @@ class Turns:
         await self.next()
         for number, item in enumerate(items, 1):
             yield item
-            if not number % LOOK_EVERY and self.over:
+            if not number % LOOK_EVERY and self.over():
                 await self.next()
 
     def _grant(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -6,12 +6,14 @@ from operator import attrgetter
 
 import pytest
 
-from answerback.concurrency.turns import Turns
+from answerback.concurrency.scheduling import Core
+from answerback.concurrency.turns import LOOK_EVERY, Turns
 from answerback.core.plan import JournalBounds
 from answerback.shared.counters import SharedCounters
 from answerback.shared.journal.layout import CONNECTION, Kind, State
 from answerback.shared.journal.records import Record
 from answerback.shared.journal.region import JournalRegion, run_payload
+from answerback.shared.journal.ring_shape import AT_ONCE
 from answerback.supervisor.journal.reading import Cursors, MergedRings
 
 REGIONS = 4
@@ -70,3 +72,15 @@ async def test_records_of_a_worker_keep_their_order_whatever_their_times() -> No
         places = [record.place for record in records]
         assert places == sorted(places)
     assert len(found) > 300
+
+
+async def test_core_is_offered_whenever_some_records_were_read_or_yielded(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered, found = list[int](), list[Record]()
+    monkeypatch.setattr(Core, "offer", lambda _: offered.append(len(found)))
+    async for record in MergedRings(written(random.Random(1), (0.0, 1.0)), Turns()).records():
+        found.append(record)
+    assert len(found) > 500
+    yielded = offered.count
+    assert all(yielded(number) for number in range(LOOK_EVERY, len(found), LOOK_EVERY))
+    # One read yields AT_ONCE records, those of one more run at the most.
+    assert len(found) / (AT_ONCE + 3) < len(offered) - len(found) // LOOK_EVERY < len(found) / AT_ONCE + 2 * REGIONS

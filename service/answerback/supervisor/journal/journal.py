@@ -175,7 +175,7 @@ class Journal:
                 for number, record in enumerate(_shown(seen.appended, pending), 1):
                     if wanted.matches(record):
                         yield self.named(record)
-                    if not number % LOOK_EVERY and self.turns.over:
+                    if not number % LOOK_EVERY and self.turns.over():
                         await self.turns.next()
                 for record in () if others is None else others.after(pending.looked):
                     if wanted.fits(record):

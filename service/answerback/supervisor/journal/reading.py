@@ -7,6 +7,7 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
+from answerback.concurrency.scheduling import Core
 from answerback.concurrency.turns import LOOK_EVERY, Turns
 from answerback.shared.counters import SharedCounters
 from answerback.shared.journal.records import Record
@@ -40,7 +41,7 @@ class MergedRings:
                 for count, record in enumerate(self._merged(done), 1):
                     yield record
                     done[record.region] = record.sequence, record.index
-                    if not count % LOOK_EVERY and self._turns.over:
+                    if not count % LOOK_EVERY and self._turns.over():
                         await self._turns.next()
             except Moving:
                 if attempt == MOVING_TRIES - 1:
@@ -52,7 +53,7 @@ class MergedRings:
     def _merged(self, cursors: Cursors) -> Iterator[Record]:
         rings = [_Ring(_behind(reader, cursors.get(region, (0, LAST)))) for region, reader in enumerate(self.readers)]
         while True:
-            rings = [ring for ring in rings if ring.times or ring.read()]
+            rings = [ring for ring in rings if ring.times or ring.read(self._turns.core)]
             if not rings:
                 return
             # What has not been read yet is later than the end of what has been read of this ring, or as late.
@@ -75,8 +76,9 @@ class _Ring:
         self.times: list[float] = []
         """Of these records; that of an earlier one, if that was later: records keep the order of their ring."""
 
-    def read(self) -> bool:
+    def read(self, core: Core) -> bool:
         """Read more, as there is nothing left; False if there is no more."""
+        core.offer()
         self._records = next(filter(None, self._chunks), [])
         self.times = list(accumulate(map(attrgetter("time"), self._records), max))
         return bool(self._records)

@@ -130,7 +130,7 @@ class Waits:
             for record in chain(appended, wait.pending.completed()):
                 wait.consider(record)
                 considered += 1
-                if not considered % LOOK_EVERY and self._turns.over:
+                if not considered % LOOK_EVERY and self._turns.over():
                     await self._turns.next()
 
 
