@@ -1,7 +1,8 @@
 """What readers of the journal cost the clients of the listeners: merging all of it, and a watcher that never reads.
 
 The same clients ask in short windows, in an order that changes: alone, alone again, while the journal is merged,
-and beside the watcher. It watches one of two servers alike, in turn: to be full its stream takes longer than a window.
+while a program computes that has nothing to do with them, and beside the watcher. It watches one of two servers
+alike, in turn: to be full its stream takes longer than a window.
 """
 
 # Rule: the servers have all cores, as one with four workers has: on one core every reader would delay every client.
@@ -12,6 +13,8 @@ and beside the watcher. It watches one of two servers alike, in turn: to be full
 # Rule: a reader has the policy SCHED_IDLE: its own CPU is not the server's, so no client waits for it.
 # Rule: the journal is full before anything is measured: each merge reads 10,000 exchanges of four workers.
 # Rule: a window beside merges ends with one, and the next merge begins at once.
+# Rule: the program that computes has SCHED_IDLE, too, so it never keeps a core from a client or a worker. What clients
+#       wait longer beside it, they wait for caches and for a core that wakes: beside anything that works on two cores.
 
 import re
 import select
@@ -41,6 +44,7 @@ DROPPED = 1 / 32  # of them may be missing: each worker drops a 64th of its own 
 WINDOW_S = 0.1  # or until the end of a merge
 WINDOWS = 10  # of each kind at each server in a pair: some 1,600 waits
 SEED = 1  # of the order
+COMPUTING_S = 0.03  # as long as a merge
 SMOKE_WINDOWS = 1
 FILL_CONNECTIONS, FILL_REQUESTS, FILL_TRIES = 16, 500, 100
 TIMEOUT_S = 60
@@ -54,6 +58,16 @@ with Client(sys.argv[1]) as client:
     print("ready", flush=True)
     for _ in sys.stdin:
         print(client.verify_exchanges(at_least=0).found, flush=True)
+"""
+COMPUTING = f"""
+import os, sys, time
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+print("ready", flush=True)
+for _ in sys.stdin:
+    end = time.monotonic() + {COMPUTING_S}
+    while time.monotonic() < end:
+        sum(range(100))
+    print(0, flush=True)
 """
 DEAF = """
 import os, sys
@@ -81,7 +95,7 @@ def configuration() -> str:
 
 
 class Reader:
-    """A process that reads the journal."""
+    """A process that reads the journal, or computes."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdin is not None
@@ -89,7 +103,7 @@ class Reader:
         self._asks, self._says = process.stdin, process.stdout
 
     def begin(self) -> None:
-        """Let it read once."""
+        """Let it work once."""
         self._asks.write("\n")
         self._asks.flush()
 
@@ -119,15 +133,15 @@ class Clients:
             waits.append(self._ask())
         return waits
 
-    def beside(self, merger: Reader, seconds: float) -> tuple[list[float], list[int]]:
-        """Ask while the journal is merged again and again; return the waits too, and what each merge has read."""
+    def beside(self, worker: Reader, seconds: float) -> tuple[list[float], list[int]]:
+        """Ask while a process works again and again; return the waits, and the number it says each time."""
         waits, read = list[float](), list[int]()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            merger.begin()
-            while not merger.has_said():
+            worker.begin()
+            while not worker.has_said():
                 waits.append(self._ask())
-            read.append(int(merger.line()))
+            read.append(int(worker.line()))
         return waits, read
 
     def _ask(self) -> float:
@@ -149,6 +163,7 @@ class Waits:
     alone: list[float] = field(default_factory=list)
     again: list[float] = field(default_factory=list)
     merging: list[float] = field(default_factory=list)
+    computing: list[float] = field(default_factory=list)
     deaf: list[float] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
 
@@ -156,6 +171,7 @@ class Waits:
 Kind = Callable[[Waits], list[float]]
 AGAIN: Kind = attrgetter("again")
 MERGED: Kind = attrgetter("merging")
+COMPUTED: Kind = attrgetter("computing")
 BESIDE_DEAF: Kind = attrgetter("deaf")
 
 
@@ -166,18 +182,20 @@ def measure_readers(build: Path, cores: Cores, pairs: int, *, smoke: bool) -> Re
         one, other = (stack.enter_context(served(build, cores)) for _ in range(2))
         stack.enter_context(pinned(cores.client))
         mergers = {each: stack.enter_context(reading(MERGING, each.admin)) for each in (one, other)}
+        computing = stack.enter_context(reading(COMPUTING, ""))
         for _ in range(pairs):
             found.append(Waits())
             for plain, watched in ((one, other), (other, one)):
                 with reading(DEAF, watched.admin):
                     before = anonymous(watched.server.pid)
-                    measure(plain, watched, mergers[plain], found[-1], SMOKE_WINDOWS if smoke else WINDOWS, chance)
+                    beside = Beside(plain, watched, mergers[plain], computing)
+                    measure(beside, found[-1], SMOKE_WINDOWS if smoke else WINDOWS, chance)
                     grown.append(anonymous(watched.server.pid) - before)
     read = [number for waits in found for number in waits.read]
     if min(read) < EXCHANGES * (1 - DROPPED):
         raise LoadFailed(f"readers: merged {min(read)} of {EXCHANGES} exchanges")
-    again, merging, deaf = (compared(found, kind) for kind in (AGAIN, MERGED, BESIDE_DEAF))
-    return Readers(len(read), again, merging, deaf, spread(grown))
+    again, merging, computed, deaf = (compared(found, kind) for kind in (AGAIN, MERGED, COMPUTED, BESIDE_DEAF))
+    return Readers(len(read), again, merging, computed, deaf, spread(grown))
 
 
 def compared(found: Sequence[Waits], kind: Kind) -> Compared:
@@ -188,19 +206,31 @@ def compared(found: Sequence[Waits], kind: Kind) -> Compared:
     return Compared(together, ratio([Pair(p99(kind(each)), p99(each.alone)) for each in found]))
 
 
-def measure(plain: Clients, watched: Clients, merger: Reader, waits: Waits, windows: int, chance: Random) -> None:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The clients of both servers, and what works beside them."""
+
+    plain: Clients
+    watched: Clients
+    merger: Reader
+    computing: Reader
+
+
+def measure(beside: Beside, waits: Waits, windows: int, chance: Random) -> None:
     """Add the waits of this many windows of each kind, each time in another order. Raises LoadFailed."""
+    plain = beside.plain
 
     def merge() -> None:
-        waited, read = plain.beside(merger, WINDOW_S)
+        waited, read = plain.beside(beside.merger, WINDOW_S)
         waits.merging += waited
         waits.read += read
 
     kinds: list[Callable[[], None]] = [
         lambda: waits.alone.extend(plain.alone(WINDOW_S)),
         merge,
+        lambda: waits.computing.extend(plain.beside(beside.computing, WINDOW_S)[0]),
         lambda: waits.again.extend(plain.alone(WINDOW_S)),
-        lambda: waits.deaf.extend(watched.alone(WINDOW_S)),
+        lambda: waits.deaf.extend(beside.watched.alone(WINDOW_S)),
     ]
     for _ in range(windows):
         chance.shuffle(kinds)

@@ -153,6 +153,7 @@ def print_readers(readers: Readers | None, console: Console) -> None:
     for what, found in (
         ("alone, over that of the same again", readers.again),
         (f"while it is merged without a pause ({readers.merges} times), over that alone", readers.merging),
+        ("while another program computes, over that alone", readers.computing),
         ("beside a watcher that never reads, over that alone", readers.deaf),
     ):
         least, greatest = found.pairs.least, found.pairs.greatest

@@ -126,6 +126,8 @@ class Readers:
     again: Compared
     """Of the clients alone, measured twice: what of the others is noise."""
     merging: Compared
+    computing: Compared
+    """While a program computes that has nothing to do with them, without ever keeping a core from them."""
     deaf: Compared
     """A watcher that never reads."""
     deaf_kib: Spread

@@ -28,7 +28,7 @@ def test_readers_configuration_is_valid() -> None:
 )
 def test_readers_are_judged_by_p99_and_memory(merging: float, deaf: float, kib: float, met: list[bool]) -> None:
     again, merged, beside = (Compared(each, spread([9.0])) for each in (1.0, merging, deaf))
-    found = Readers(3, again, merged, beside, spread([kib]))
+    found = Readers(3, again, merged, again, beside, spread([kib]))
     results = Results("now", {}, {}, readers=found)
     assert [verdict.met for verdict in judge(results, ["readers"], ["callback"])] == met
     assert [verdict.met for verdict in judge(Results("now", {}, {}), ["readers"], ["callback"])] == [False] * 3
@@ -59,5 +59,6 @@ def test_readers_benchmark_runs_and_reports(tmp_path: Path, capsys: pytest.Captu
     assert found["merges"] >= 1
     assert found["again"]["together"] > 0
     assert found["merging"]["together"] > 0
+    assert found["computing"]["together"] > 0
     assert found["deaf"]["together"] > 0
     assert "p99 of clients beside a watcher that never reads" in capsys.readouterr().out

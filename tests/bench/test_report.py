@@ -63,8 +63,8 @@ def results() -> Results:
     found.expr_alone = 0.9
     found.journal += [Journaled(mode, one, one, spread([0.9])) for mode in ALL_MODES]
     found.merged = Merged(10_000, 4, spread([0.05]))
-    again, merging, deaf = (Compared(each, spread([each])) for each in (1.01, 1.2, 1.0))
-    found.readers = Readers(80, again, merging, deaf, spread([4.0]))
+    again, merging, computing, deaf = (Compared(each, spread([each])) for each in (1.01, 1.2, 1.1, 1.0))
+    found.readers = Readers(80, again, merging, computing, deaf, spread([4.0]))
     found.ticks += [
         Ticked("callback", 10_000, 200_000, 20.0, 0.001, 0.125),
         Ticked("coroutine", 10_000, 200_000, 20.0, 0.001, 0.255),
