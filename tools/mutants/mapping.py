@@ -36,7 +36,7 @@ MORE: Final = {
         "tests/core/test_conversations.py",
         "tests/core/test_model.py",
     ),
-    "core/session/replies.py": ("tests/explain/test_connections.py",),  # it asks for what is left to do by itself
+    "core/session/replies.py": ("tests/explain/test_simulate.py",),  # it asks for what is left to do by itself
     "core/session/tls_*.py": ("tests/tls/test_tls_layer.py", "tests/tls/test_start_tls.py"),
     "core/selection.py": ("tests/core/test_plan.py", "tests/core/test_reply_memory.py"),
     "core/plan.py": ("tests/core/session/test_session.py",),

@@ -42,9 +42,8 @@ def has_work(session: "Session", replies: OwedReplies, now: float) -> bool:
     """Whether `take_replies` has anything to do without further input."""
     if not takes_replies(session):
         return False
-    leaves = replies.leaving and not replies.owed
     ends = bool(replies.reader.buffer) and (replies.ended or now >= replies.quiet_at)
-    return replies.more or leaves or ends or _is_due(session, replies)
+    return replies.more or ends or _is_due(session, replies)
 
 
 def receive_reply(session: "Session", replies: OwedReplies, data: bytes, now: float) -> Sequence[Action]:
