@@ -57,6 +57,7 @@ class RelayedConnection(ConnectionBase):
         """`descriptor` was just accepted; `peer` is its packed address if it counts towards a limit."""
         self.host = host
         self.relaying = relaying
+        self._upstream = upstream
         self._drawn = 0  # no expression can ask for it: a relay has no rules
         self._wait = 0
         self.relay = self._make_relay()
@@ -64,7 +65,6 @@ class RelayedConnection(ConnectionBase):
         self.sent_bytes = 0
         self.timer_key: int | None = None
         self.timer_at = inf
-        self._upstream = upstream
         self.counters = host.counters
         self.counted_peer = peer
         self._journal = host.journal

@@ -17,6 +17,8 @@ class Layer:
     __slots__ = ()
 
     _connection: "RelayedConnection"
+    active_at: float
+    """Never asked for, so never set: whether a peer reads in time is watched at the connection's own side."""
 
     @property
     def host(self) -> Host:
@@ -37,15 +39,6 @@ class Layer:
     def over(self) -> bool:
         """Whether the connection is over."""
         return self._connection.relay.over
-
-    @property
-    def active_at(self) -> float:
-        """When bytes were last passed on."""
-        return self._connection.relay.active_at
-
-    @active_at.setter
-    def active_at(self, now: float) -> None:
-        self._connection.relay.active_at = now
 
     def failed(self) -> None:
         """Handle an exception."""

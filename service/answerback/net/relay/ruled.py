@@ -27,6 +27,7 @@ class RuledConnection(RelayedConnection):
     __slots__ = ("_client", "_starting", "session")
 
     relay: Intermediary
+    _client: AwaitedClient | None
     session: Session | None
     """The conversation, also once it is over; None if there was none."""
 
@@ -35,10 +36,7 @@ class RuledConnection(RelayedConnection):
         self.session = None
         self._drawn = None
         self._starting: asyncio.Task[None] | None = None
-        self._client: AwaitedClient | None = None
-        upstream = self.host.active.plan.upstream
-        framed = upstream is not None and upstream.framing is not None
-        kind = FramedIntermediary if framed else Intermediary
+        kind = Intermediary if self._upstream.framing is None else FramedIntermediary
         return kind(self.host.active, monotonic(), self._make_context, self._make_session)
 
     def _make_session(self, now: float) -> Session:

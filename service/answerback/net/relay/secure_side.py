@@ -178,6 +178,8 @@ class SecureSide(Layer, Side):
             if self._raw.unsent:
                 self._owed += len(out)
             self._raw.send(out)
+            if self._owed > OWED_BYTES:
+                self._raw.attend()  # it is not read any more
 
     def _break(self, why: str) -> None:
         """A record is not valid, or is a fatal alert: neither end may take the stream for complete."""
@@ -246,13 +248,10 @@ class SecureSide(Layer, Side):
     @override
     def run_turn(self) -> None:
         """Pass on what came before the connection could take it."""
-        if self.over or not self._early:
-            return
         try:
-            if self._connection.relay.wants_read(self.side):
+            if self._early and self._connection.relay.wants_read(self.side):
                 self._early = False
                 self._deliver(monotonic())
-            self.attend()
         except Exception:
             self._connection.failed()
 
@@ -267,7 +266,7 @@ class SecureSide(Layer, Side):
 
     @override
     def attend(self) -> None:
-        if self._early and not self.over and self._connection.relay.wants_read(self.side):
+        if self._early and self._connection.relay.wants_read(self.side):
             self.host.run_queue.add(self)
         self._raw.attend()
 
