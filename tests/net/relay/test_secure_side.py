@@ -1,6 +1,7 @@
 """A side that speaks TLS: what TLS itself has to say is bounded."""
 
 import socket
+import ssl
 from contextlib import suppress
 
 import pytest
@@ -15,6 +16,7 @@ from answerback.tls.channel import SslChannel
 from tests.net.conftest import Serving
 from tests.net.relay.test_secure_clients import connected, secured
 from tests.net.relay.upstreams import Server
+from tests.tls import certificates
 
 
 def answer_each_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +63,22 @@ def test_client_that_reads_no_answers_of_tls_is_not_read_any_more(
     assert not reads
     assert unsent > OWED_BYTES
     client.client.close()
+
+
+def test_bytes_in_the_packet_that_ends_the_handshake_are_passed_on(serving: Serving, server: Server) -> None:
+    """They come before the upstream is connected."""
+    serving.commit(secured(server))
+    client = serving.connect()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = certificates.client().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    shaken = False
+    while not shaken:
+        try:
+            tls.do_handshake()
+            shaken = True
+        except ssl.SSLWantReadError:
+            client.say(outgoing.read())
+            incoming.write(client.sock.recv(65536))
+    tls.write(b"question")
+    client.say(outgoing.read())
+    assert server.accept().hear(8) == b"question"
