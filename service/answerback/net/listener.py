@@ -33,6 +33,7 @@ from answerback.shared.journal.region import JournalRegion
 from answerback.shared.listener_counters import Cells, ListenerCounters
 from answerback.shared.sequences import SharedSequences
 
+NORMAL = Accept.NORMAL
 MISBEHAVING = frozenset((Accept.CLOSE, Accept.RESET, Accept.HOLD))
 
 DRIVERS: Mapping[Engine, type[CallbackConnection] | type[CoroutineConnection]] = {
@@ -172,7 +173,7 @@ class Listener:
                 return
         else:
             counters.accepted()
-        if accept is not Accept.NORMAL and accept in MISBEHAVING:  # hashing an enum is slow
+        if accept is not NORMAL and accept in MISBEHAVING:  # hashing an enum is slow, and so is looking up its members
             self._misbehave(accept, descriptor, family, peer, address, counters)
             return
         if plan.upstream is not None:

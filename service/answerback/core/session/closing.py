@@ -26,6 +26,9 @@ NOTHING: Final[Sequence[Action]] = ()
 FIN: Final[Sequence[Action]] = (HalfClose(),)
 CLOSES: Final[Sequence[Sequence[Action]]] = tuple((Close(reason),) for reason in CloseReason)
 
+# Python 3.11 looks up a member of an enum as slowly as it calls a function.
+SERVER_CLOSE: Final = CloseReason.SERVER_CLOSE
+
 OPEN, HALF_CLOSED, CLOSING, LINGERING, OVER = range(5)
 
 
@@ -52,7 +55,7 @@ class Closing:
 
     def __init__(self) -> None:
         self.phase = OPEN
-        self.reason = CloseReason.SERVER_CLOSE
+        self.reason = SERVER_CLOSE
         self.cut = self.eof = self.draining = self.rules_applied = False
         self.deadline = inf
         self._bytes_left = LINGER_BYTES
@@ -99,7 +102,7 @@ class Closing:
 
     def finish(self, session: "Session") -> Sequence[Action]:
         """Close the socket: both directions are done."""
-        self._end(session, CloseReason.SERVER_CLOSE)
+        self._end(session, SERVER_CLOSE)
         if session.observer is not None:
             session.observer.closed(self.reason, by_reset=False)
         return self._over()

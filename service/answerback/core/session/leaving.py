@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # A drain waits so long, from accept, for the first request: it is on its way, or is retransmitted because the SYN
 # filter dropped it (after at least 0.2 s, RFC 6298 as Linux implements it).
 FIRST_REQUEST_SECONDS: Final = 1.0
+PEER_EOF, EOF = CloseReason.PEER_EOF, Event.EOF  # see `closing.SERVER_CLOSE`
 
 
 def receive_eof(session: "Session", now: float) -> Sequence[Action]:
@@ -60,7 +61,7 @@ def leave(session: "Session", now: float) -> Sequence[Action]:
         return NOTHING
     session.conversation.script = None  # input that the script waited for will not come
     if closing.eof:
-        reason, event, rules = CloseReason.PEER_EOF, Event.EOF, plan.on_eof
+        reason, event, rules = PEER_EOF, EOF, plan.on_eof
     else:
         reason, event, rules = CloseReason.DRAIN, Event.DRAIN, plan.on_drain
     if not closing.rules_applied:

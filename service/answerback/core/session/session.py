@@ -17,6 +17,8 @@ from answerback.core.session.ticking import set_clocks, tick, tick_comes_next, t
 from answerback.core.session.timers import run_timers
 from answerback.core.session_metrics import SessionMetrics
 
+CONNECT = Event.CONNECT  # see `closing.SERVER_CLOSE`
+
 # Rule: nothing here knows the time; callers pass it.
 # Rule: the path of a cached reply is inline here; everything else belongs to a part.
 # Rule: a part does not keep a reference to its session, but gets it with each call: so nothing refers to itself, and a
@@ -47,7 +49,7 @@ class Session(SessionState):
     def connection_made(self, now: float) -> Sequence[Action]:
         """The connection has been accepted."""
         actions: list[Action] = []
-        begin(self, Event.CONNECT, self.plan.on_connect, actions, now)
+        begin(self, CONNECT, self.plan.on_connect, actions, now)
         return actions
 
     def reject(self, reason: CloseReason) -> Sequence[Action]:
