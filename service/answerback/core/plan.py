@@ -15,7 +15,7 @@ from answerback.core.framing import Framing, Read
 from answerback.core.matching import Matcher, Mismatch
 from answerback.core.proxy_header import ProxyProtocol
 from answerback.core.selection import Rules
-from answerback.core.steps import ForwardRequest, Step, StepResult
+from answerback.core.steps import END_IN_ORDER, ForwardRequest, Step, StepResult
 from answerback.core.tls import ListenerTls
 from answerback.core.upstream import Upstream
 
@@ -125,6 +125,8 @@ class Rule:
 
     Such a rule is answered without a script, whose iterator and calls are a twelfth of what a session does for it.
     """
+    last_reply: Send | None = field(init=False)
+    """The constant reply, if the rule sends it and closes in order, each time: such a rule needs no script either."""
     counted: bool = field(init=False)
     """Whether its behaviour depends on how often it has matched."""
     max_matches: int = field(init=False)
@@ -143,6 +145,8 @@ class Rule:
             bounds.append(len(self.replies.replies))
         object.__setattr__(self, "counted", counted)  # the dataclass is frozen
         object.__setattr__(self, "reply", Send(b"".join(small)) if fixed else None)
+        ends = self.steps[1:] == (END_IN_ORDER,) and len(small) == 1 and not counted and not self.has_faults
+        object.__setattr__(self, "last_reply", sends[0] if ends else None)
         alone = len(self.steps) == 1 and not counted and not self.has_faults
         object.__setattr__(self, "only_step", self.steps[0] if alone and callable(self.steps[0]) else None)
         object.__setattr__(self, "max_matches", min(bounds, default=0))

@@ -216,7 +216,10 @@ class _Table(dict[bytes, "Rule | None"]):
 class Rules:
     """The rules on one event: a selector for each state that a rule names, and one for all other states."""
 
-    __slots__ = ("_by_state", "_otherwise", "in_order")
+    __slots__ = ("_by_state", "_otherwise", "at_first", "in_order")
+
+    at_first: Selector
+    """The selector for a connection whose state no rule has set."""
 
     def __init__(self, rules: "Sequence[Rule]" = ()) -> None:
         self.in_order = tuple(rules)
@@ -227,6 +230,7 @@ class Rules:
             name: Selector([rule for rule in rules if not rule.in_states or name in rule.in_states], copies=copies)
             for name in names
         }
+        self.at_first = self.selector_for("")
 
     def __bool__(self) -> bool:
         """Return whether there are any."""

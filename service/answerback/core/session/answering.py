@@ -10,7 +10,7 @@ from answerback.core.session.closing import OPEN
 from answerback.core.session.conversation import Conversation
 from answerback.core.session.forwarding import UNMATCHED, Forwarding, forward
 from answerback.core.session.observer import Observer
-from answerback.core.session.playing import play, script_of
+from answerback.core.session.playing import needs_no_script, play, say_last, script_of
 from answerback.core.session.script import OUTPUT_AHEAD, SEARCHING, search, taken
 from answerback.core.steps import FORWARD, Step
 
@@ -103,6 +103,9 @@ def _reply(
     session: "Session", conversation: Conversation, rule: Rule, request: bytes, actions: list[Action], now: float
 ) -> int:
     """Play the script of the rule on a request; return the number of bytes sent."""
+    if rule.last_reply is not None and session.forwarding is None and needs_no_script(session):
+        say_last(session, rule.last_reply, actions)
+        return len(rule.last_reply.data)
     context = conversation.context or session.context
     if conversation.selector.look_up is not None:  # otherwise the search has set them, and its view may be in use
         context.request, context.number, context.shared_view = request, conversation.number, None

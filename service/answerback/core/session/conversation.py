@@ -38,7 +38,7 @@ class Conversation:
 
     def __init__(self, plan: ListenerPlan) -> None:
         self.reader = RequestReader(plan.framing)
-        self.selector = plan.on_request.selector_for("")
+        self.selector = plan.on_request.at_first
         self.context = None
         self.script = None
         self.started = 0.0

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from answerback.core.actions import Action, CloseReason
+from answerback.core.context import RequestContext
 from answerback.core.faults import apply_to_close
 from answerback.core.plan import Event, Rule
 from answerback.core.selection import Rules, Selector
-from answerback.core.session.playing import interrupt, play, return_to, script_of
+from answerback.core.session.playing import interrupt, needs_no_script, play, return_to, say_last, script_of
 from answerback.core.session.script import SEARCHING, find
 from answerback.core.steps import Step
 
@@ -33,11 +34,19 @@ def begin(
     """
     if not rules.in_order:
         return False
+    context = session.conversation.context
+    selector = rules.at_first if context is None else rules.selector_for(context.state)
+    if selector.look_up is None:
+        rule = find(selector, b"", _context_of(session))
+    else:
+        rule = selector.look_up(b"")
+        if rule is not None and rule.last_reply is not None and needs_no_script(session):
+            _found(session, event, rules, rule, now)
+            say_last(session, rule.last_reply, actions)
+            session.awaits_flush = True
+            return True
+        _context_of(session)
     context = session.context
-    context.request, context.captures, context.shared_view = b"", None, None
-    context.number = session.conversation.number
-    selector = rules.selector_for(context.state)
-    rule = find(selector, b"", context) if selector.look_up is None else selector.look_up(b"")
     if rule is SEARCHING:
         script = _search_in_parts(session, event, rules, selector, otherwise, now)
     else:
@@ -49,6 +58,14 @@ def begin(
     if session.conversation.script is None or session.conversation.script.receive is not None:
         session.awaits_flush = True  # what follows is done, or received, from there
     return True
+
+
+def _context_of(session: "Session") -> RequestContext:
+    """The context of an event, in which there is no request."""
+    context = session.context
+    context.request, context.captures, context.shared_view = b"", None, None
+    context.number = session.conversation.number
+    return context
 
 
 def _search_in_parts(

@@ -15,7 +15,7 @@ from answerback.core.expectation import Unexpected
 from answerback.core.expressions import EvaluationError
 from answerback.core.faults import apply_all
 from answerback.core.plan import Event, Rule
-from answerback.core.session.closing import HALF_CLOSED, NOTHING, OPEN
+from answerback.core.session.closing import HALF_CLOSED, NOTHING, OPEN, SERVER_CLOSE, Closing
 from answerback.core.session.forwarding import forward
 from answerback.core.session.script import FREE_STEPS, OUTPUT_AHEAD, Interrupted, ScriptRun, resolve
 from answerback.core.session.writing import WRITES, carry_out
@@ -50,6 +50,19 @@ def script_of(session: "Session", rule: Rule, context: RequestContext) -> Iterat
     if faults:
         return apply_all(faults, resolve(script, context, session.observer), context, rule.name)
     return iter(script) if session.observer is None else resolve(script, context, session.observer)
+
+
+def needs_no_script(session: "Session") -> bool:
+    """Whether `say_last` does the same as the script of such a rule."""
+    return session.observer is None and (session.closing is None or session.phase == OPEN)
+
+
+def say_last(session: "Session", reply: Send, actions: list[Action]) -> None:
+    """Send the reply of a rule that has `last_reply`, and close in order."""
+    first = len(actions)
+    actions += (reply, *session.close(SERVER_CLOSE))
+    if session.recorder is not None:
+        session.recorder.played(actions, first)
 
 
 def play(session: "Session", context: RequestContext, script: Iterator[Step], actions: list[Action], now: float) -> int:
@@ -88,7 +101,10 @@ def _take_steps(
                 size += len(result.data)
                 if session.observer is not None:
                     session.observer.sent(result.data)
-        elif isinstance(result, GeneratorType):
+        elif type(result) is EndSession:  # the end of every connection of one reply
+            actions += _end(session, result)
+            break
+        elif type(result) is GeneratorType:
             return size + _take_steps(session, context, chain(result, resolve(script, context, None)), actions, now)
         elif result is not None and not _carry_out(session, context, result, script, actions, now):
             break
@@ -113,8 +129,8 @@ def _carry_out(
     if write is not None:  # the commonest
         return carry_out(session, context, write, result, actions)
     match result:
-        case EndSession() | Unexpected():  # the end of every connection of one reply
-            actions += _end(session, context, result)
+        case Unexpected():
+            actions += _end_unexpectedly(session, context, result)
             return False
         case ForwardRequest() | AwaitReplies():
             return _await_replies(session, context, result, script, actions, now)
@@ -205,12 +221,17 @@ def _start_tls(session: "Session", script: Iterator[Step], actions: list[Action]
     return False
 
 
-def _end(session: "Session", context: RequestContext, end: EndSession | Unexpected) -> Sequence[Action]:
-    """End the conversation, as a step says, or because a frame is not what the script expects."""
-    if isinstance(end, EndSession):
-        closing = session.own_closing()
-        closing.cut = end.cut
-        return closing.reset(session) if end.by_reset else closing.close(session, end.reason)
+def _end(session: "Session", end: EndSession) -> Sequence[Action]:
+    """End the conversation, as a step says."""
+    closing = session.closing
+    if closing is None:  # as in `own_closing`, without another call
+        closing = session.closing = Closing()
+    closing.cut = end.cut
+    return closing.reset(session) if end.by_reset else closing.close(session, end.reason)
+
+
+def _end_unexpectedly(session: "Session", context: RequestContext, end: Unexpected) -> Sequence[Action]:
+    """End the conversation, because a frame is not what the script expects."""
     expectation, frame = end.expectation, end.frame
     session.metrics.unexpected_frame(expectation.cell)
     if session.observer is not None:
