@@ -1,7 +1,7 @@
 """What a session's layer of TLS needs of TLS itself, which `tls.channel` implements by OpenSSL."""
 
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol, cast
 
 # Rule: only bytes go in and out here: no sockets, no files, no time.
 
@@ -95,6 +95,9 @@ class Unstarted:
     def pull(self) -> bytes:
         """Return nothing: there are no records."""
         return b""
+
+
+UNSTARTED: Final = cast(Channel, Unstarted())  # as far as it is used before there is a handshake
 
 
 class UpstreamTls(Protocol):

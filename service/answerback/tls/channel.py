@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from answerback.compat import override
 from answerback.core.tls import Handshakes, TlsError
 
 # Rule: `ssl.SSLObject` would be one more object of each connection, and one more call for each call: this replaces it.
@@ -19,40 +20,19 @@ OUTCOMES: Final = {
 
 
 class SslChannel:
-    """See `core.tls.Channel`."""
+    """See `core.tls.Channel`. What both ends do; a subclass sets the fields: see `ServerChannel`."""
 
-    __slots__ = ("__weakref__", "_ahead", "_incoming", "_keep", "_openssl", "_outgoing", "peer_closed", "server_name")
+    __slots__ = ("_ahead", "_incoming", "_openssl", "_outgoing", "peer_closed", "server_name")
 
     peer_closed: bool
     """Whether the peer's close_notify was read."""
     server_name: str
     """See `sni`."""
-
-    def __init__(
-        self,
-        context: ssl.SSLContext,
-        *,
-        server: bool = True,
-        server_name: str | None = None,
-        session: ssl.SSLSession | None = None,
-        keep: Callable[[ssl.SSLSession], None] | None = None,
-    ) -> None:
-        """`server`: which end this is. Of a client: `server_name`: what it asks for; `session`: what it resumes.
-
-        `keep` is called with the session that can be resumed later.
-        """
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._openssl: Any
-        if server:
-            wrap = context._wrap_bio  # type: ignore[attr-defined]  # noqa: SLF001
-            self._openssl = wrap(self._incoming, self._outgoing, True, owner=self)
-        else:
-            wrapped = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name, session=session)
-            self._openssl = wrapped._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
-        self._keep = keep
-        self.server_name = ""
-        self._ahead = b""  # plain text that was read before it was asked for
-        self.peer_closed = False
+    _ahead: bytes
+    """Plain text that was read before it was asked for."""
+    _incoming: ssl.MemoryBIO
+    _outgoing: ssl.MemoryBIO
+    _openssl: Any
 
     @property
     def pending(self) -> bool:
@@ -73,8 +53,6 @@ class SslChannel:
             return None
         except (ssl.SSLError, OSError) as error:
             raise TlsError(reason_of(error)) from None
-        if self._keep is not None:
-            self._offer_session(self._keep)
         return OUTCOMES[self._openssl.version(), self._openssl.session_reused]
 
     def read(self) -> bytes:
@@ -96,19 +74,7 @@ class SslChannel:
             self._closed_by_peer()
         except (ssl.SSLError, OSError) as error:  # OpenSSL writes no more either: nothing before it can be answered
             raise TlsError(reason_of(error)) from None
-        plain = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if self._keep is not None:
-            self._offer_session(self._keep)
-            if plain:  # a server sends its tickets before anything else
-                self._keep = None
-        return plain
-
-    def _offer_session(self, keep: Callable[[ssl.SSLSession], None]) -> None:
-        """Let a session that can be resumed be kept. With TLS 1.3 it comes behind the handshake."""
-        session = self._openssl.session
-        if session is not None and (session.has_ticket or (session.id and self._openssl.version() == "TLSv1.2")):
-            self._keep = None
-            keep(session)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _closed_by_peer(self) -> None:
         self.peer_closed = True
@@ -141,7 +107,7 @@ class SslChannel:
 
     def last(self, data: bytes | memoryview, /) -> bytes:
         """Encrypt, write close_notify, and return the records that are to be sent."""
-        if not 0 < len(data) <= RECORD_BYTES or self.pending:
+        if not 0 < len(data) <= RECORD_BYTES or self._incoming.pending or self._ahead:
             self.write(data)
             self.close()
         else:  # as nearly always, without further calls
@@ -159,12 +125,6 @@ class SslChannel:
     def sni(self) -> bytes:
         """The server name that the client asked for."""
         return self.server_name.encode("ascii", "replace")
-
-    def ask_for(self, name: str, context: ssl.SSLContext | None) -> None:
-        """The client asks for this name; it gets another context if there is one for that."""
-        self.server_name = name
-        if context is not None:
-            self._openssl.context = context
 
     @property
     def alpn(self) -> bytes:
@@ -197,6 +157,74 @@ class SslChannel:
         subject = {key: value for part in certificate.get("subject", ()) for key, value in part}
         alternatives = [value for _, value in certificate.get("subjectAltName", ())]
         return str(subject.get("commonName") or next(iter(alternatives), "")).encode()
+
+
+class ServerChannel(SslChannel):
+    """The server's end."""
+
+    __slots__ = ("__weakref__",)
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._incoming = incoming = ssl.MemoryBIO()
+        self._outgoing = outgoing = ssl.MemoryBIO()
+        self._openssl = context._wrap_bio(incoming, outgoing, True, owner=self)  # type: ignore[attr-defined]  # noqa: SLF001
+        self.server_name = ""
+        self._ahead = b""
+        self.peer_closed = False
+
+    def ask_for(self, name: str, context: ssl.SSLContext | None) -> None:
+        """The client asks for this name; it gets another context if there is one for that."""
+        self.server_name = name
+        if context is not None:
+            self._openssl.context = context
+
+
+class ClientChannel(SslChannel):
+    """The client's end."""
+
+    __slots__ = ("_keep",)
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        server_name: str | None,
+        session: ssl.SSLSession | None,
+        keep: Callable[[ssl.SSLSession], None],
+    ) -> None:
+        """`server_name`: what it asks for; `session`: what it resumes.
+
+        `keep` is called with the session that can be resumed later.
+        """
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        wrapped = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name, session=session)
+        self._openssl = wrapped._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
+        self._keep: Callable[[ssl.SSLSession], None] | None = keep
+        self.server_name = ""
+        self._ahead = b""
+        self.peer_closed = False
+
+    @override
+    def handshake(self, data: bytes | memoryview = b"", /) -> Handshakes | None:
+        outcome = super().handshake(data)
+        if outcome is not None and self._keep is not None:
+            self._offer_session(self._keep)
+        return outcome
+
+    @override
+    def read(self) -> bytes:
+        plain = super().read()
+        if self._keep is not None:
+            self._offer_session(self._keep)
+            if plain:  # a server sends its tickets before anything else
+                self._keep = None
+        return plain
+
+    def _offer_session(self, keep: Callable[[ssl.SSLSession], None]) -> None:
+        """Let a session that can be resumed be kept. With TLS 1.3 it comes behind the handshake."""
+        session = self._openssl.session
+        if session is not None and (session.has_ticket or (session.id and self._openssl.version() == "TLSv1.2")):
+            self._keep = None
+            keep(session)
 
 
 def reason_of(error: OSError) -> str:

@@ -3,7 +3,7 @@
 import ssl
 from dataclasses import dataclass, field
 
-from answerback.tls.channel import SslChannel
+from answerback.tls.channel import ClientChannel
 from answerback.tls.failure_log import FailureLog
 from answerback.tls.material import Material
 from answerback.tls.pairs import load_pair, trust
@@ -66,7 +66,7 @@ class ClientTls:
         """Use other files for new connections. Raises BadFile; then the former ones stay."""
         self._context, self.material, self._session = client_context(self.settings, material), material, None
 
-    def channel(self) -> SslChannel:
+    def channel(self) -> ClientChannel:
         """The TLS of a new connection."""
         context = self._context
 
@@ -75,7 +75,7 @@ class ClientTls:
                 self._session = session
 
         name = self.settings.server_name
-        return SslChannel(context, server=False, server_name=name, session=self._session, keep=keep)
+        return ClientChannel(context, name, self._session, keep)
 
     def failed(self, reason: str, /) -> None:
         """Log that a handshake failed, at most once in a second. The next one is a full one."""

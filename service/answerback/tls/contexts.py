@@ -1,10 +1,12 @@
 """The TLS of a listener: its settings, and a context of OpenSSL for each certificate."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from answerback.tls.channel import SslChannel
+from answerback.tls.channel import ServerChannel
 from answerback.tls.failure_log import FailureLog
 from answerback.tls.material import Material
 from answerback.tls.pairs import load_pair, trust
@@ -45,7 +47,7 @@ class Contexts:
         # The channel is the connection's owner.
         self.first.sni_callback = self._choose if self._by_name else _note  # type: ignore[assignment]
 
-    def _choose(self, connection: SslChannel, name: str | None, _context: ssl.SSLContext) -> None:
+    def _choose(self, connection: ServerChannel, name: str | None, _context: ssl.SSLContext) -> None:
         """A client asks for a name, or for none."""
         if name:
             chosen = self.named(name)
@@ -58,7 +60,7 @@ class Contexts:
         return self._by_name.get(lower) or self._by_name.get(f"*.{parent}") or self.first
 
 
-def _note(connection: SslChannel, name: str | None, _context: ssl.SSLContext) -> None:
+def _note(connection: ServerChannel, name: str | None, _context: ssl.SSLContext) -> None:
     """A client asks for a name, or for none, and there is one certificate."""
     if name:
         connection.server_name = name
@@ -94,22 +96,21 @@ class ServerTls:
     """Seconds."""
     at_once: bool = field(init=False, repr=False, compare=False)
     """Whether the handshake comes first."""
+    channel: Callable[[], ServerChannel] = field(init=False, repr=False, compare=False)
+    """Makes the TLS of a new connection; no function of Python's own, whose call would take longer."""
     _contexts: Contexts = field(init=False, repr=False)
     _failures: FailureLog = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the contexts. Raises BadFile."""
         self.handshake_timeout, self.at_once = self.settings.handshake_timeout, self.settings.at_once
-        self._contexts = Contexts(self.settings, self.material)
+        self.load(self.material)
         self._failures = FailureLog("a TLS handshake failed", self.name)
 
     def load(self, material: Material) -> None:
         """Use other certificates in new handshakes. Raises BadFile; then the former ones stay."""
         self._contexts, self.material = Contexts(self.settings, material), material
-
-    def channel(self) -> SslChannel:
-        """The TLS of a new connection."""
-        return SslChannel(self._contexts.first)
+        self.channel = partial(ServerChannel, self._contexts.first)
 
     def failed(self, reason: str, /) -> None:
         """Log that a handshake failed, at most once in a second."""

@@ -45,6 +45,9 @@ class Handshake:
 
     def check(self, data: bytes) -> None:
         """Check the first bytes, which may come one by one. Raises NotTls."""
+        if not self._first and data.startswith(FIRST_BYTES):  # as nearly always, they come together
+            self._first, self.begun = len(FIRST_BYTES), True
+            return
         expected = FIRST_BYTES[self._first : self._first + len(data)]
         if not data.startswith(expected):
             raise NotTls("the client does not speak TLS")

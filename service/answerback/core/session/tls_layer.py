@@ -14,7 +14,7 @@ from answerback.core.session.session import Session
 from answerback.core.session.slow_reader import SlowReader
 from answerback.core.session.tls_handshake import Handshake, NotTls
 from answerback.core.session.tls_records import CLEAR, ENDED, SECURE, SHAKING, TlsRecords
-from answerback.core.tls import Handshakes, ListenerTls, TlsError, TlsNames
+from answerback.core.tls import UNSTARTED, Handshakes, ListenerTls, TlsError, TlsNames
 
 # Rule: the session learns nothing of a connection before its handshake is complete, except that it ends.
 # Rule: here is what a driver calls, and how a handshake goes on and fails; `tls_handshake` has what is known until
@@ -27,8 +27,14 @@ class TlsLayer(TlsRecords):
     __slots__ = ("_gave_way", "_handshake", "_tls", "_turn_began", "_wire_eof")
 
     def __init__(self, session: Session | SlowReader, tls: ListenerTls) -> None:
-        super().__init__(session)
+        self._session = session
+        self.born, self.conversation = session.born, session.conversation
         self._tls = tls
+        self._phase = CLEAR
+        self._channel = UNSTARTED
+        self._output = None
+        self._served = self._ended = self._cut = False
+        self._drain_at = inf
         self._handshake: Handshake | None = None  # while the phase is SHAKING
         self._gave_way = False  # whether the rest of the output waits for the connection's turn
         self._turn_began = 0.0  # 0 while the kernel has no room

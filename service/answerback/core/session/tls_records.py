@@ -3,15 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import inf
-from typing import Final, cast
+from typing import Final
 
 from answerback.core.actions import Action, BeginTls, Close, CloseReason, Send
 from answerback.core.session.closing import NOTHING
 from answerback.core.session.layer import Layer
-from answerback.core.session.session import Session
-from answerback.core.session.slow_reader import SlowReader
 from answerback.core.session.tls_output import AHEAD, TlsOutput
-from answerback.core.tls import Channel, TlsError, Unstarted
+from answerback.core.tls import Channel, TlsError
 
 # Rule: what follows in the session (data after a handshake, the peer's end, a drain) waits until its output is flushed,
 #       as a driver waits.
@@ -21,24 +19,24 @@ CLEAR, SHAKING, SECURE, ENDED = range(4)
 
 SEVERAL: Final = 2  # actions
 
-UNSTARTED: Final = cast(Channel, Unstarted())  # as far as it is used before there is a handshake
-
 
 class TlsRecords(Layer, ABC):
-    """The part of `TlsLayer` that is used for as long as the connection is open."""
+    """The part of `TlsLayer`, which sets the fields, that is used for as long as the connection is open."""
 
     __slots__ = ("_channel", "_cut", "_drain_at", "_ended", "_output", "_phase", "_served")
 
-    def __init__(self, session: Session | SlowReader) -> None:
-        self._session = session
-        self.born, self.conversation = session.born, session.conversation
-        self._phase = CLEAR
-        self._channel: Channel = UNSTARTED
-        self._output: TlsOutput | None = None  # None before output first had to wait, or to end
-        self._served = False  # whether the session has got any data
-        self._drain_at = inf  # when a drain that waits for the first request begins
-        self._ended = False  # whether the peer's end is still to be told to the session
-        self._cut = False  # whether that was FIN without close_notify
+    _channel: Channel
+    _cut: bool
+    """Whether the peer's end was FIN without close_notify."""
+    _drain_at: float
+    """When a drain that waits for the first request begins."""
+    _ended: bool
+    """Whether the peer's end is still to be told to the session."""
+    _output: TlsOutput | None
+    """None before output first had to wait, or to end."""
+    _phase: int
+    _served: bool
+    """Whether the session has got any data."""
 
     @abstractmethod
     def _begin(self, actions: Sequence[Action], now: float) -> Sequence[Action]:

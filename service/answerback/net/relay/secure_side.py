@@ -13,8 +13,7 @@ from answerback.compat import override
 from answerback.core.actions import CloseReason
 from answerback.core.relay.relay import QUIET_SECONDS
 from answerback.core.session.tls_handshake import FIRST_BYTES
-from answerback.core.session.tls_records import UNSTARTED
-from answerback.core.tls import Channel, Handshakes, ListenerTls, TlsError
+from answerback.core.tls import UNSTARTED, Channel, Handshakes, ListenerTls, TlsError
 from answerback.net.relay.layer import Layer
 from answerback.net.relay.side import Side
 
