@@ -118,7 +118,8 @@ class Acceptor:
         queued = self._queue.poll  # the first time the loop, or the caller, has said so
         for tried in range(most):
             if tried and not queued(0):
-                self._none_queued()
+                if special:
+                    self._none_queued()
                 return False
             try:
                 descriptor, peer = accept()

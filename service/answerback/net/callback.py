@@ -63,7 +63,7 @@ class CallbackConnection(Connection):
     def ready(self, events: int) -> None:
         """These events have occurred on the socket."""
         try:
-            if events == READABLE:
+            if events & READABLE and (events == READABLE or self._unsent is None):  # it is registered to read
                 self._read()
                 return
             wants_read = self.session.wants_read
@@ -211,7 +211,7 @@ class CallbackConnection(Connection):
             actions = session.writing_resumed(monotonic()) if flushed else ()
             if self._ending is not None:
                 self._end()
-            if not actions and not (flushed and session.awaits_flush):
+            if not flushed or not (actions or session.awaits_flush):
                 return
 
     def _send_all(self, actions: Sequence[Action]) -> bool:

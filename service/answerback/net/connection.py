@@ -141,8 +141,8 @@ class Connection(ConnectionBase):
             self.host.deadlines.clear(self)
         if self._wait:
             self.forgo_signal()
-        self.host.run_queue.forget(self)
-        self.counters.closed(reason, not self.received_any and reason in PROBE_REASONS)
+        self.host.run_queue.heavy.discard(self)
+        self.counters.closed(reason, reason in PROBE_REASONS and not self.received_any)
         self.host.connection_closed(self, self.counted_peer)
 
     # ── What a listener needs of it: see `served` ─────────────────────────────────────────────────────────────────────
@@ -246,7 +246,7 @@ class Connection(ConnectionBase):
 
         A peer that got one small reply is not checked: the kernel takes care of that by `TCP_USER_TIMEOUT`.
         """
-        if not self.has_goal and self.session.conversation.number < SEVERAL:
+        if (self.delivery is None or self.delivery.goal is None) and self.session.conversation.number < SEVERAL:
             return False
         departure = Departure(ending.reason)
         if not departure.is_awaited(self):

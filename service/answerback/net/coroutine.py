@@ -9,7 +9,6 @@ import errno
 import socket
 import types
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any, cast
@@ -40,8 +39,10 @@ def next_event() -> Generator[None, Event, Event]:
 
 def go_on(opening: Coroutine[Any, None, None], _opened: "asyncio.Future[Any]") -> None:
     """The transport over an accepted socket is open, or could not be opened."""
-    with suppress(StopIteration):
+    try:  # noqa: SIM105 - `suppress` is three calls
         opening.send(None)
+    except StopIteration:
+        pass
 
 
 def room_to_write(_now: float) -> Sequence[Action]:
@@ -64,8 +65,11 @@ class CoroutineConnection(TransportConnection):
         """Start the conversation."""
         # Without a task: it would take its first step in the next pass of the loop. `_open` waits once, for a future.
         opening = self._open()
-        with suppress(StopIteration):  # it could not be opened
-            opening.send(None).add_done_callback(partial(go_on, opening))
+        try:
+            opened = opening.send(None)
+        except StopIteration:  # it could not be opened
+            return
+        opened.add_done_callback(partial(go_on, opening))
 
     def dismiss(self, reason: CloseReason) -> None:
         """Instead of `begin`: close in order at once."""
@@ -200,7 +204,7 @@ class CoroutineConnection(TransportConnection):
             return
         self._opening = True
         try:
-            await self.host.loop.connect_accepted_socket(self._itself, cast(socket.socket, self.sock))
+            await self.host.loop.connect_accepted_socket(self._itself, self.sock)  # type: ignore[arg-type]  # uvloop takes any that has a descriptor
             if self._coroutine is None:
                 self._start()  # not before: what `connection_made` says about reading is not heard by uvloop
             if self._drained and not self._inbox and not self._input_waits():

@@ -124,15 +124,17 @@ class TransportConnection(Connection, asyncio.Protocol):
         """Give the kernel output that FIN follows at once; the transport gets what the kernel does not take."""
         if not self._unsent:
             self._check_open()
-            with suppress(BlockingIOError):
+            try:
                 size = self.sock.send(data, LAST)
-                self.sent_bytes += size
-                self.counters.sent(size)
-                if size == len(data):
-                    if size >= LARGE:
-                        self.sent_much(monotonic())
-                    return
-                data = memoryview(data)[size:]
+            except BlockingIOError:
+                size = 0
+            self.sent_bytes += size
+            self.counters.sent(size)
+            if size == len(data):
+                if size >= LARGE:
+                    self.sent_much(monotonic())
+                return
+            data = memoryview(data)[size:]
         if data:
             self._write(data)
 
