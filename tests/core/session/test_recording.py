@@ -105,6 +105,16 @@ def test_each_request_and_the_steps_of_its_reply_are_reported() -> None:
     ]
 
 
+def test_reply_of_a_single_step_is_reported_without_that_of_the_request_before() -> None:
+    book = Playbook(plan(rule(steps.echo(), name="echo")))
+    book.session.recorder = notes = Notes()
+    book >> b"one\ntwo\n" << Send(b"onetwo")
+    assert [note for note in notes.take() if note[0] == "played"] == [
+        ("played", Send(b"one")),
+        ("played", Send(b"two")),
+    ]
+
+
 def test_requests_answered_from_the_cache_are_reported_with_the_number_of_the_first() -> None:
     book = Playbook(plan(rule(steps.send(b"pong\n"), when=b"ping")))
     book.session.recorder = notes = Notes()
