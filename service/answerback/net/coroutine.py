@@ -122,7 +122,10 @@ class CoroutineConnection(TransportConnection):
             self._enqueue_input(data)
             return
         began = monotonic()
-        self._feed(data)
+        if self._coroutine is None or self._drained:
+            self._feed(data)
+        else:  # the common case, without another call
+            self._resume(data)
         now = monotonic()
         if now - began > NOTABLE_SECONDS:
             run_queue.charge(self, now - began, now)

@@ -92,8 +92,9 @@ class Deadlines:
             return
         key = -int(deadline)
         bucket = self._far.get(key)
-        if bucket is None:
-            bucket = self._bucket(self._far, key)
+        if bucket is None:  # as in `_bucket`, without another call
+            self._far[key] = bucket = Bucket()
+            bucket.timer_key, bucket.spare = key, SPARE
         bucket.add(timed)
         timed.timer_key = bucket.timer_key
 

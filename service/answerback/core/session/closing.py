@@ -101,8 +101,10 @@ class Closing:
         return NOTHING if self._bytes_left > 0 else self.finish(session)
 
     def finish(self, session: "Session") -> Sequence[Action]:
-        """Close the socket: both directions are done."""
-        self._end(session, SERVER_CLOSE)
+        """Close the socket: both directions are done. Our FIN was asked for before."""
+        if session.conversation.script is not None:
+            session.release()
+        session.wants_read = False
         if session.observer is not None:
             session.observer.closed(self.reason, by_reset=False)
         return self._over()

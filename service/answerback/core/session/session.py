@@ -5,7 +5,7 @@ from math import inf
 
 from answerback.core.actions import Action, CloseReason
 from answerback.core.plan import Event
-from answerback.core.session.closing import NOTHING, OPEN
+from answerback.core.session.closing import NOTHING, OPEN, Closing
 from answerback.core.session.events import begin, upstream_down
 from answerback.core.session.incomplete import send_interim
 from answerback.core.session.leaving import drain, end_hang, receive_eof
@@ -47,7 +47,8 @@ class Session(SessionState):
         self.recorder = None
 
     def connection_made(self, now: float) -> Sequence[Action]:
-        """The connection has been accepted."""
+        """The connection has been accepted, or its TLS handshake is complete."""
+        self.active_at = now
         actions: list[Action] = []
         begin(self, CONNECT, self.plan.on_connect, actions, now)
         return actions
@@ -211,7 +212,10 @@ class Session(SessionState):
 
     def close(self, reason: CloseReason) -> Sequence[Action]:
         """Send FIN, then read and discard until the peer's."""
-        return self.own_closing().close(self, reason)
+        closing = self.closing
+        if closing is None:  # as in `own_closing`, without another call
+            closing = self.closing = Closing()
+        return closing.close(self, reason)
 
     def reset(self) -> Sequence[Action]:
         """Reset the connection once everything sent before is in the kernel."""

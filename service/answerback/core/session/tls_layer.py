@@ -247,11 +247,11 @@ class TlsLayer(TlsRecords):
         session = self._session
         session.metrics.handshake(outcome)
         self._phase, self._handshake = SECURE, None
-        session.note_activity(now)
         if handshake.by_step:
             self._served = True
+            session.note_activity(now)
             return self._go_on(session.tls_begun(now), now)
-        if session.has_connect_rules and (actions := session.connection_made(now)):
+        if actions := session.connection_made(now):
             return self._encode(actions, now)  # as `_go_on` does: the peer cannot have ended yet
         return self._go_on(NOTHING, now)
 
