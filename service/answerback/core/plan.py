@@ -49,6 +49,12 @@ class Limits:
     write_timeout: float = 30.0
     lifetime: float = inf
     max_request_bytes: int = 1 << 20
+    silence: float = field(init=False)
+    """How long a connection stays open on which nothing is received from the start."""
+
+    def __post_init__(self) -> None:
+        """Precompute what every connection begins with."""
+        object.__setattr__(self, "silence", min(self.idle_timeout, self.lifetime))  # the dataclass is frozen
 
 
 class Event(Enum):

@@ -37,12 +37,16 @@ class CallbackConnection(Connection):
 
     def begin(self) -> None:
         """Start the conversation."""
-        session = self.session
+        session, tls = self.session, self.host.active.plan.tls
         try:
+            if tls is not None and tls.at_once:  # the client computes a key before it sends anything
+                self._watched = READABLE
+                self.host.poller.watch(self._fd, self, READABLE, 0)
+                self.keep_deadline()
+                return
             if session.has_connect_rules:
                 self._perform(session.connection_made(monotonic()))
-            # A client of TLS computes a key before it sends anything.
-            if self.host.active.plan.tls is None and session.wants_read and not self.host.run_queue.exhausted:
+            if session.wants_read and not self.host.run_queue.exhausted:
                 self._read()
             else:
                 self._watch()

@@ -87,7 +87,7 @@ class SessionState:
         self.awaits_flush = False
         self.born = now
         self.active_at = now
-        self.deadline = now + min(plan.limits.idle_timeout, plan.limits.lifetime)
+        self.deadline = now + plan.limits.silence
         self.ticking = None
         if plan.ticks:
             set_clocks(self, now)

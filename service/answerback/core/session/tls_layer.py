@@ -203,7 +203,9 @@ class TlsLayer(TlsRecords):
 
     def _expect_handshake(self, began: float, *, by_step: bool) -> None:
         """The client begins TLS now. The session may begin only now too, behind a PROXY header."""
-        until = min(began + self._tls.handshake_timeout, self.born + self._session.plan.limits.lifetime)
+        until, lifetime = began + self._tls.handshake_timeout, self._session.plan.limits.lifetime
+        if lifetime < inf:
+            until = min(until, self.born + lifetime)
         self._phase, self._channel = SHAKING, self._tls.channel()
         self._handshake = Handshake(began, until, by_step=by_step)
 
