@@ -324,7 +324,7 @@ class CoroutineConnection(TransportConnection):
             actions = session.writing_resumed(monotonic()) if flushed else ()
             if self._ending is not None:
                 self._end()
-            if not actions and not (flushed and session.awaits_flush):
+            if not flushed or not (actions or session.awaits_flush):
                 return True
 
     @override

@@ -12,7 +12,7 @@ import uvloop
 
 from answerback.compat import override
 from answerback.core.actions import Action, Close, CloseReason, HalfClose, Reset, Send
-from answerback.net.connection import LAST, REPLY_AND_END, SEVERAL, Connection
+from answerback.net.connection import LAST, REPLY_AND_END, Connection
 from answerback.net.delivery import LARGE, taken
 from answerback.net.host import Host
 from answerback.net.poller import ERRORS, FIN
@@ -155,7 +155,7 @@ class TransportConnection(Connection, asyncio.Protocol):
             reset_on_close(self.sock)
             self._leave(ending.reason)
         elif type(ending) is Close:
-            if (self.delivery is not None or self.session.number >= SEVERAL) and self.depart(ending):
+            if self.depart(ending):
                 if self._reads:
                     self._reads = False
                     self._transport.pause_reading()
