@@ -253,17 +253,13 @@ class Changes:
         return done.stderr if done.returncode else ""
 
     def _by_file(self, wanted: Wanted) -> str:
-        """By the file that is watched."""
-        text, tries = self.world.text(wanted.values()), 0
+        """By the file that is watched. It is written once: to write it again may undo a change that comes after it."""
         marks = {version.mark for version in wanted.values()}
+        new = self.running.config.with_suffix(".new")
+        new.write_text(self.world.text(wanted.values()))
+        new.rename(self.running.config)
         deadline = time.monotonic() + FILE_SECONDS
-        while time.monotonic() < deadline:
-            # A file that failed for no fault of its own is tried again half a minute later; one that is new, at once.
-            if not tries % 100:
-                new = self.running.config.with_suffix(".new")
-                new.write_text(text + "\n" * (tries // 100))
-                new.rename(self.running.config)
-            tries += 1
+        while time.monotonic() < deadline:  # one that failed for no fault of its own is tried again after some seconds
             if self.active_marks() == marks:
                 return ""
             time.sleep(0.1)  # noqa: TID251  # there is nothing to wait on: a file has no answer
