@@ -136,12 +136,6 @@ class Conversation:
         if new.ticks or old.ticks:
             set_clocks(session, now)
 
-    def release(self) -> None:
-        """Drop the script, the input and the context, which refers to the connection."""
-        self.script = self.context = None
-        self.reader.buffer = b""
-        self.partial_since = inf
-
 
 def _frames_alike(new: ListenerPlan, old: ListenerPlan) -> bool:
     """Whether both have an upstream whose replies are framed alike, or none."""

@@ -199,4 +199,7 @@ class SessionState:
         """Drop the script, the input and the references to the connection, which refers to this object."""
         self.connection = None
         self.turn_began = 0.0
-        self.conversation.release()
+        conversation = self.conversation
+        conversation.script = conversation.context = None
+        conversation.reader.buffer = b""
+        conversation.partial_since = inf
