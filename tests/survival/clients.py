@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -220,8 +221,16 @@ class Judge:
         return self.world.at(seen.address, seen.began, first or now)
 
     def _said(self, seen: Seen, exchange: Exchange) -> bool:
-        """Whether a version that was possible between the request and the reply says so."""
-        for period in self.world.possible(self._identities(seen, seen.ended), exchange.sent, exchange.done):
+        """Whether a version that was possible between the request and the reply says so.
+
+        A listener that was removed still answers the first request of a client that had connected before.
+        """
+        first = all(each.done >= exchange.sent for each in seen.exchanges if each.complete)
+        for period in self.world.possible(
+            self._identities(seen, seen.ended), seen.began if first else exchange.sent, exchange.done
+        ):
+            if period.gone == inf and not period.overlaps(exchange.sent, exchange.done):
+                continue
             expected = period.version.reply(exchange.request)
             if exchange.heard == expected:
                 return True

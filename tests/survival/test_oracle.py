@@ -53,6 +53,22 @@ def test_reply_of_a_version_is_accepted_only_while_it_is_active() -> None:
     assert faults(world, seen(b"<m1 ask 1 m1>\n", at=101.5))
 
 
+@pytest.mark.parametrize("removed", [True, False])
+@pytest.mark.parametrize("number", [1, 2])
+def test_version_that_is_over_answers_only_the_first_request_and_only_if_its_listener_is_removed(
+    removed: bool, number: int
+) -> None:
+    world = world_of(ONE)
+    proposal = world.propose({} if removed else {"it": renewed(ONE, "m2")})
+    proposal.taken()
+    for period in proposal.replaced:
+        period.end = 101.0
+    earlier = [Exchange(b"ask 1", 100.6, b"<m1 ask 1 m1>\n", 100.7)] * (number - 1)
+    late = Exchange(b"ask 2", 101.5, b"<m1 ask 2 m1>\n", 101.6)
+    what = Seen("it", ADDRESS, 100.5, 100.5, [*earlier, late], "left", 102.0)
+    assert (faults(world, what) == []) == (removed and number == 1)
+
+
 def test_reply_mixed_of_two_versions_is_reported() -> None:
     world = world_of(ONE, renewed(ONE, "m2"))
     assert faults(world, seen(b"<m1 ask 1 m2>\n", at=101.0))
