@@ -1,5 +1,6 @@
 """The plugin in runs of pytest of its own: what fails how, and what is left."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -9,17 +10,22 @@ from pathlib import Path
 import pytest
 
 MANY = '''
-import json, os, pathlib, socket
+import json, os, socket
+from pathlib import Path
 
 import pytest
 
-SEEN = pathlib.Path(os.environ["SEEN"])
+SEEN = Path(os.environ["SEEN"])
+
+LISTENING
 
 def note(answerback, listener):
     """What must be gone afterwards."""
     fds = len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{answerback.server.pid}/fd"))
     worker = answerback.server.client.get_status().workers[0].pid
-    line = {"pid": answerback.server.pid, "worker": worker, "port": listener.port, "fds": fds}
+    sockets = [inode for port, inode in listening() if port == listener.port]
+    assert sockets
+    line = {"pid": answerback.server.pid, "worker": worker, "sockets": sockets, "fds": fds}
     with (SEEN / os.environ.get("PYTEST_XDIST_WORKER", "only")).open("a") as file:
         file.write(json.dumps(line) + "\\n")
 
@@ -179,13 +185,20 @@ def run(folder: Path, text: str, *arguments: str, **environment: str) -> subproc
     return found
 
 
+def listening() -> list[tuple[int, str]]:
+    """The port and the inode of each TCP socket that listens: another process may listen at a port that is left."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return [(int(row[1].partition(":")[2], 16), row[9]) for row in rows if row[3] == "0A"]
+
+
 def many(folder: Path, count: int, *arguments: str) -> None:
     """Run tests that all use a fixture, and look for what they have left."""
     import json
 
     seen = folder / "seen"
     seen.mkdir()
-    found = run(folder, MANY.replace("COUNT", str(count)), *arguments, SEEN=str(seen))
+    tests = MANY.replace("COUNT", str(count)).replace("LISTENING", inspect.getsource(listening))
+    found = run(folder, tests, *arguments, SEEN=str(seen))
     assert f"{count} passed" in found.stdout, found.stdout + found.stderr
     assert found.stderr == ""
     lines = [[json.loads(line) for line in file.read_text().splitlines()] for file in seen.iterdir()]
@@ -199,10 +212,8 @@ def many(folder: Path, count: int, *arguments: str) -> None:
         for line in of_one_process:
             assert not Path(f"/proc/{line['pid']}").exists()
             assert not Path(f"/proc/{line['worker']}").exists()
-    text = Path("/proc/net/tcp").read_text()
-    listening = {int(each, 16) for each in re.findall(r"\d+: [0-9A-F]{8}:([0-9A-F]{4}) [0-9A-F]{8}:0000 0A ", text)}
-    ports = {line["port"] for of_one_process in lines for line in of_one_process}
-    assert not ports & listening
+    sockets = {each for of_one_process in lines for line in of_one_process for each in line["sockets"]}
+    assert not sockets & {inode for _, inode in listening()}
 
 
 def test_nothing_is_left_of_tests_in_parallel(tmp_path: Path) -> None:
