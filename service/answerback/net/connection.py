@@ -19,8 +19,8 @@ from answerback.net.departure import Departure
 from answerback.net.host import Host
 from answerback.net.layers import Layer, layers_of
 from answerback.net.resets import pending_error
-from answerback.shared.journal.listener_journal import ListenerJournal
-from answerback.shared.journal.recorder import ConnectionRecorder
+from answerback.shared.journal.listener_journal import ListenerJournal, last_recorder
+from answerback.shared.journal.run_recorder import RunRecorder
 
 # Rule: `closed` is called exactly once for each connection, whatever ends it.
 
@@ -131,9 +131,8 @@ class Connection(ConnectionBase):
         session = self.session
         recorder = session.recorder
         if recorder is not None:
-            if type(recorder) is ListenerJournal:  # it has sent no request
-                recorder = recorder.recorder(*self.connection_key())
-            assert type(recorder) is ConnectionRecorder
+            if type(recorder) is not RunRecorder:
+                recorder = last_recorder(recorder, self)
             recorder.ended(
                 reason, monotonic(), session.born, session.conversation.number, self.received_bytes, self.sent_bytes
             )

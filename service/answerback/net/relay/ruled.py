@@ -13,7 +13,7 @@ from answerback.net.relay.awaited_client import AwaitedClient
 from answerback.net.relay.connection import RelayedConnection
 from answerback.net.relay.side import Side
 from answerback.shared.journal.listener_journal import ListenerJournal
-from answerback.shared.journal.recorder import ConnectionRecorder
+from answerback.shared.journal.run_recorder import RunRecorder
 
 if TYPE_CHECKING:
     import asyncio
@@ -156,7 +156,7 @@ class RuledConnection(RelayedConnection):
             self._starting.cancel()
         self.forgo_signal()
         recorder = None if self.session is None else self.session.recorder
-        if type(recorder) is not ConnectionRecorder:
+        if not isinstance(recorder, RunRecorder):
             super()._record_end(reason)
             return
         recorder.ended(reason, monotonic(), self.born, self.requests, self.received_bytes, self.sent_bytes)

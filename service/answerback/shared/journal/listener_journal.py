@@ -1,11 +1,11 @@
 """The journal of one listener in one worker."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
-from answerback.core.actions import Action
+from answerback.core.context import SessionConnection
 from answerback.core.plan import Event, Rule
-from answerback.core.recorder import Recorded
+from answerback.core.recorder import Recorded, Recorder
 from answerback.core.reply_cache import CachedReply
 from answerback.shared.journal.layout import (
     CONNECTION_CLIENT,
@@ -15,17 +15,18 @@ from answerback.shared.journal.layout import (
     NO_RULE,
     SLOT_BYTES,
 )
-from answerback.shared.journal.recorder import RUN_IN_PROGRESS, ConnectionRecorder
+from answerback.shared.journal.recorder import ConnectionRecorder
 from answerback.shared.journal.region import JournalRegion
+from answerback.shared.journal.run_recorder import RUN_IN_PROGRESS, NothingPlayed, RunRecorder
 
 new: Final = object.__new__
 MAX_CLIENTS: Final = 256  # whose part of the records is remembered
 
 
-class ListenerJournal:
+class ListenerJournal(NothingPlayed):
     """The journal of one listener in one worker. It stands in for a connection's recorder until its first request."""
 
-    __slots__ = ("_body_bytes", "_note", "_ring", "_slot", "clients", "prefix", "region")
+    __slots__ = ("_body_bytes", "_note", "_ring", "_slot", "clients", "events", "prefix", "region")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class ListenerJournal:
         """
         self.region = region
         self._ring = region.exchanges
+        self.events = region.events
         self.prefix = CONNECTION_LISTENER.pack(process, block)
         self.clients: dict[str, bytes] = {}
         """The part of the records of each client that has connected lately."""
@@ -73,8 +75,7 @@ class ListenerJournal:
         """Begin to record a connection."""
         connection = session.connection
         assert connection is not None, "the connection is gone"
-        number, host, port = connection.connection_key()  # to pass them on as `*` takes twice as long
-        session.recorder = recorder = self.recorder(number, host, port)
+        session.recorder = recorder = self.recorder(*connection.connection_key())
         return recorder
 
     def recorder(self, number: int, host: str, port: int) -> ConnectionRecorder:
@@ -82,30 +83,40 @@ class ListenerJournal:
         recorder = new(ConnectionRecorder)
         recorder.journal = self
         recorder.ring = self._ring
-        try:
-            client = self.clients[host]
-        except KeyError:
-            client = self.client(host)
-        recorder.key = CONNECTION_OF.pack(self.prefix, number, port, client)
+        recorder.key = CONNECTION_OF.pack(self.prefix, number, port, self.clients.get(host) or self.client(host))
         recorder.first, recorder.last = 1, 0
         recorder.begun = recorder.open = recorder.outer = recorder.owed = None
         return recorder
 
+    def whole(self, former: RunRecorder) -> ConnectionRecorder:
+        """Return a recorder that goes on where one of runs cannot."""
+        recorder = new(ConnectionRecorder)
+        recorder.journal = self
+        recorder.ring = former.ring
+        recorder.key = former.key
+        recorder.first, recorder.last = former.first, former.last
+        recorder.begun = recorder.open = recorder.outer = recorder.owed = None
+        return recorder
+
     def repeated(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
-        """See `Recorder`. The first requests of most connections: what the recorder would do is inline."""
+        """See `Recorder`. The first requests of most connections: what is called elsewhere is inline."""
         connection = session.connection
         assert connection is not None, "the connection is gone"
         drawn, host, port = connection.connection_key()
-        session.recorder = recorder = self.recorder(drawn, host, port)
-        ring, count, position = self._ring, cached.requests, cached.position
+        session.recorder = recorder = new(RunRecorder)
+        recorder.journal = self
+        recorder.ring = ring = self._ring
+        recorder.key = key = CONNECTION_OF.pack(self.prefix, drawn, port, self.clients.get(host) or self.client(host))
+        count, position = cached.requests, cached.position
         if position < ring.fresh or ring.room < count:
+            recorder.first, recorder.last = 1, 0
             recorder.repeated(cached, data, number, now, session)
             return
-        sequence = ring.next
-        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
-        FIXED_OPEN.pack_into(
-            ring.buffer, at, recorder.key, now, RUN_IN_PROGRESS, number, position, count, NO_RULE, sequence
-        )
+        sequence, at = ring.next, ring.newest + SLOT_BYTES
+        if at > ring.final:
+            at = ring.records_at
+        FIXED_OPEN.pack_into(ring.buffer, at, key, now, RUN_IN_PROGRESS, number, position, count, NO_RULE, sequence)
+        ring.newest = at
         ring.next = sequence + 1
         ring.room -= count
         recorder.first = recorder.last = sequence
@@ -116,40 +127,18 @@ class ListenerJournal:
 
     def event(self, event: Event, rule: Rule, now: float, session: Recorded) -> None:
         """See `Recorder`."""
-        connection = session.connection
-        assert connection is not None, "the connection is gone"
-        session.recorder = recorder = self.recorder(*connection.connection_key())
-        recorder.begin(event, rule, now)
-
-    def forwarded(self, *, owed: bool) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def replied(self, request: object, seconds: float) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def unanswered(self, now: float) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def interrupted(self) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def continued(self) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def delayed(self, seconds: float) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def applied(self, faults: tuple[int, ...]) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def suspended(self, actions: Sequence[Action], first: int) -> None:
-        """See `Recorder`: nothing is in progress."""
-
-    def played(self, actions: Sequence[Action], first: int) -> None:
-        """See `Recorder`: nothing is in progress."""
+        self.connection(session).event(event, rule, now, session)
 
     def flushed(self, now: float) -> None:
         """See `Recorder`: nothing is in progress."""
 
     def over(self, now: float) -> None:
         """See `Recorder`: nothing is in progress."""
+
+
+def last_recorder(recorder: Recorder, connection: SessionConnection) -> RunRecorder:
+    """Return what records the end of a connection, whose session has this recorder."""
+    if isinstance(recorder, RunRecorder):
+        return recorder
+    assert isinstance(recorder, ListenerJournal)
+    return recorder.recorder(*connection.connection_key())  # it has sent no request

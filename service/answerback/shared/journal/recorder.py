@@ -1,61 +1,33 @@
-"""What the sessions of a worker report to the journal: one recorder for each connection that has sent a request."""
+"""The journal of a connection with scripts, events, or requests that are not answered from the cache."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from answerback.compat import override
 from answerback.core.actions import Action, CloseReason
 from answerback.core.plan import Event, Rule
 from answerback.core.recorder import Recorded
 from answerback.core.reply_cache import CachedReply
-from answerback.shared.journal.layout import (
-    END,
-    END_AT,
-    EXCHANGE_OPEN,
-    FINISH,
-    FINISHED_AT,
-    FIXED_OPEN,
-    IN_PROGRESS,
-    NO_RULE,
-    REST_AT,
-    SLOT_BYTES,
-    STATE_AT,
-    Kind,
-    State,
-)
+from answerback.shared.journal.layout import EXCHANGE_OPEN, NO_RULE, REST_AT, SLOT_BYTES, Kind, State
 from answerback.shared.journal.open_record import OpenRecord, sent_by
-from answerback.shared.journal.region import run_payload
-from answerback.shared.journal.ring import Ring
+from answerback.shared.journal.run_recorder import RunRecorder
 
-if TYPE_CHECKING:
-    from answerback.shared.journal.listener_journal import ListenerJournal
+# Rule: `_exchange` runs for every request that is not answered from the cache. What it does is inline, and measured
+#       (bench parts `journal` and `rules`).
 
-# Rule: `repeated`, `flushed`, `ended` and `_exchange` run for every request or conversation. What they do is inline,
-#       and measured (bench parts `journal` and `rules`).
-
-DONE: Final = int(State.DONE)
 # State and kind are packed as one number.
-RUN_IN_PROGRESS: Final = State.IN_PROGRESS | Kind.RUN << 32
 EXCHANGE_IN_PROGRESS: Final = State.IN_PROGRESS | Kind.EXCHANGE << 32
-END_DONE: Final = State.DONE | Kind.END << 32
 EVENT_DONE: Final = State.DONE | Kind.EVENT << 32
 
 # What events are called, by the number in their records. Appended to only: records outlive workers.
 EVENT_NAMES: Final = ("CONNECT", "IDLE", "EOF", "DRAIN", "TICK", "LIMIT", "UPSTREAM_DOWN", "REPLY")
 
 
-class ConnectionRecorder:
+class ConnectionRecorder(RunRecorder):
     """The journal of one connection. See `core.recorder.Recorder`."""
 
-    __slots__ = ("begun", "first", "journal", "key", "last", "open", "outer", "owed", "ring")
+    __slots__ = ("begun", "open", "outer", "owed")
 
-    # Set by `ListenerJournal.recorder`: a call of `__init__` takes a tenth of all that is recorded of one request.
-    journal: "ListenerJournal"
-    ring: Ring
-    key: bytes
-    """What its records say of the connection."""
-    first: int
-    """The first and the last of the records whose replies are not known to be in the kernel yet."""
-    last: int
     begun: tuple[bytes | None, int, int, float] | None
     """What a script is played for, not recorded yet: its rule's cell and the time, and the bytes of a request and its
     number; or None and the number of another event."""
@@ -65,29 +37,20 @@ class ConnectionRecorder:
     owed: dict[OpenRecord, None] | None
     """The requests to which the upstream owes replies, in order; None if none was forwarded yet."""
 
-    def repeated(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
-        """See `Recorder`."""
-        ring = self.ring
-        count = cached.requests
-        if (cached.position < ring.fresh or ring.room < count) and not self._prepare(cached, data, number, session):
-            reply, most = cached.each(), self.journal.body_bytes
-            for request in session.split_again(data):
-                note = b"" if cached.cell >= 0 else self.journal.note(request, number, session)
-                self._await_flush(self._exchange(request, cached.cell, reply, len(reply), number, now, most, note))
-                number += 1
-            return
-        sequence = ring.next
-        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
-        position = cached.position
-        FIXED_OPEN.pack_into(
-            ring.buffer, at, self.key, now, RUN_IN_PROGRESS, number, position, count, NO_RULE, sequence
-        )
-        ring.next = sequence + 1
-        ring.room -= count
-        self.first = self.last = sequence
+    def each(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
+        """Record the requests of a read that was answered from the cache one by one: together they are too large."""
+        reply, most = cached.each(), self.journal.body_bytes
+        for request in session.split_again(data):
+            note = b"" if cached.cell >= 0 else self.journal.note(request, number, session)
+            self._await_flush(self._exchange(request, cached.cell, reply, len(reply), number, now, most, note))
+            number += 1
 
+    @override
+    def whole(self, session: Recorded) -> "ConnectionRecorder":
+        return self
+
+    @override
     def matched(self, request: bytes, rule: Rule | None, number: int, now: float, session: Recorded) -> None:
-        """See `Recorder`."""
         if rule is None and session.forwarding is None:
             note = self.journal.note(request, number, session)
             self._await_flush(self._exchange(request, NO_RULE, b"", 0, number, now, self.journal.body_bytes, note))
@@ -101,8 +64,8 @@ class ConnectionRecorder:
             self._close()
         self.begun = request, NO_RULE if rule is None else rule.cell, number, now
 
-    def event(self, event: Event, rule: Rule, now: float, session: Recorded) -> None:  # noqa: ARG002 - see ListenerJournal
-        """See `Recorder`."""
+    @override
+    def event(self, event: Event, rule: Rule, now: float, session: Recorded) -> None:
         if self.begun is not None or self.open is not None:
             self._close()
         self.begin(event, rule, now)
@@ -111,8 +74,8 @@ class ConnectionRecorder:
         """Remember an event until its script has been played."""
         self.begun = None, rule.cell, EVENT_NAMES.index(event._name_), now  # `name` is two calls of Python's
 
+    @override
     def forwarded(self, *, owed: bool) -> OpenRecord | None:
-        """See `Recorder`."""
         current = self._opened()
         if current is None:
             return None
@@ -124,41 +87,41 @@ class ConnectionRecorder:
         self.owed[current] = None
         return current
 
+    @override
     def replied(self, request: object, seconds: float) -> None:
-        """See `Recorder`."""
         if self.owed is not None and request in self.owed:
             assert isinstance(request, OpenRecord)
             del self.owed[request]
             request.upstream = seconds
             self.open = request
 
+    @override
     def unanswered(self, now: float) -> None:
-        """See `Recorder`."""
         owed, self.owed = self.owed, None
         for request in owed or ():
             request.ring.complete(request.sequence, now, State.ABANDONED)
 
+    @override
     def delayed(self, seconds: float) -> None:
-        """See `Recorder`."""
         current = self._opened()
         if current is not None:
             current.delayed += seconds
 
+    @override
     def applied(self, faults: tuple[int, ...]) -> None:
-        """See `Recorder`."""
         current = self._opened()
         if current is not None:
             current.applied(faults)
 
+    @override
     def suspended(self, actions: Sequence[Action], first: int) -> None:
-        """See `Recorder`."""
         current = self._opened()
         if current is not None:
             current.sending(actions, first, self.journal.body_bytes)
             current.store()
 
+    @override
     def played(self, actions: Sequence[Action], first: int) -> None:
-        """See `Recorder`."""
         begun = self.begun
         if begun is not None:
             self.begun = None
@@ -173,24 +136,9 @@ class ConnectionRecorder:
             self.open.sending(actions, first, self.journal.body_bytes)
             self._close()
 
-    def flushed(self, now: float) -> None:
-        """See `Recorder`."""
-        ring, last = self.ring, self.last
-        if self.first == last >= ring.tail:
-            at = ring.records_at + last % ring.slots * SLOT_BYTES
-            if ring.buffer[at + STATE_AT] == IN_PROGRESS:
-                FINISH.pack_into(ring.buffer, at + FINISHED_AT, now, DONE)
-        else:
-            for sequence in range(self.first, last + 1):
-                ring.complete(sequence, now, State.DONE)
-        self.first = last + 1
-
+    @override
     def over(self, now: float) -> None:
-        """See `Recorder`."""
-        if self.first <= self.last:
-            for sequence in range(self.first, self.last + 1):
-                self.ring.complete(sequence, now, State.ABANDONED)
-            self.first = self.last + 1
+        super().over(now)
         scripts = self._opened(), self.outer, *(self.owed or ())
         self.open = self.outer = self.owed = None
         for current in scripts:
@@ -198,48 +146,20 @@ class ConnectionRecorder:
                 current.store(whole=True)
                 current.ring.complete(current.sequence, now, State.ABANDONED)
 
+    @override
     def interrupted(self) -> None:
-        """See `Recorder`."""
         self.outer, self.open = self._opened(), None
 
+    @override
     def continued(self) -> None:
-        """See `Recorder`."""
         self._close()
         self.open, self.outer = self.outer, None
 
+    @override
     def ended(self, reason: CloseReason, now: float, born: float, requests: int, received: int, sent: int) -> None:
-        """The connection, which began at the time `born`, was closed; it received and sent this many bytes."""
-        if self.first <= self.last or self.begun or self.open is not None or self.outer is not None or self.owed:
+        if self.begun or self.open is not None or self.outer is not None or self.owed:
             self.over(now)
-        ring = self.journal.region.events
-        if ring.room < 1:
-            ring.make_entries(1)
-        buffer, sequence = ring.buffer, ring.next
-        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
-        END.pack_into(
-            buffer, at + END_AT,
-            received, sent, self.key, now, now - born, END_DONE, requests, ring.head, 1, reason, sequence,
-        )  # fmt: skip
-        ring.next = sequence + 1
-        ring.room -= 1
-
-    def _prepare(self, cached: CachedReply, data: bytes, number: int, session: Recorded) -> bool:
-        """Make room for a cached reply, and store it if it is not recent; False if it cannot be a RUN."""
-        ring, count = self.ring, cached.requests
-        if count > ring.batch and count * 8 > ring.bound:
-            return False  # dropping this many at once would leave the ring nearly empty
-        if cached.position < ring.fresh:
-            most = min(self.journal.body_bytes, ring.longest // 8)
-            requests = [(request[:most], len(request)) for request in session.split_again(data)]
-            reply = cached.each()
-            note = b"" if cached.cell >= 0 else self.journal.note(requests[0][0], number, session)
-            payload = run_payload(requests, cached.cell, reply[:most], len(reply), note)
-            if len(payload) > ring.longest:
-                return False
-            cached.position = ring.store(payload)
-        if ring.room < count:
-            ring.make_entries(count)
-        return True
+        super().ended(reason, now, born, requests, received, sent)
 
     def _opened(self) -> OpenRecord | None:
         """Return the record of the script that is played; one that is not recorded yet is now."""
@@ -254,22 +174,24 @@ class ConnectionRecorder:
 
     def _open_event(self, rule: int, number: int, now: float) -> OpenRecord:
         """Record an event whose script goes on."""
-        ring, kind = self.journal.region.events, Kind.EVENT
+        ring, kind = self.journal.events, Kind.EVENT
         at = ring.append(self.key, now, state=State.IN_PROGRESS, kind=kind, number=number, payload=ring.head, rule=rule)
         return OpenRecord(ring, at)
 
     def _event(self, rule: int, reply: bytes | memoryview, size: int, number: int, now: float) -> None:
         """Record an event whose script has ended, with its reply of `size` bytes, of which these are kept."""
-        ring = self.journal.region.events
+        ring = self.journal.events
         payload = ring.store(reply)
         if ring.room < 1:
             ring.make_entries(1)
-        buffer, sequence = ring.buffer, ring.next
-        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
+        buffer, sequence, at = ring.buffer, ring.next, ring.newest + SLOT_BYTES
+        if at > ring.final:
+            at = ring.records_at
         EXCHANGE_OPEN.pack_into(
             buffer, at + REST_AT,
             0, 0, payload, size, len(reply), 0, 0, self.key, now, EVENT_DONE, number, payload, 1, rule, sequence,
         )  # fmt: skip
+        ring.newest = at
         ring.next = sequence + 1
         ring.room -= 1
 
@@ -307,12 +229,15 @@ class ConnectionRecorder:
             ring.make_entries(1)
         buffer, sequence, reply_at = ring.buffer, ring.next, payload + len(kept)
         note_at = reply_at + len(sent)
-        at = ring.records_at + sequence % ring.slots * SLOT_BYTES
+        at = ring.newest + SLOT_BYTES
+        if at > ring.final:
+            at = ring.records_at
         EXCHANGE_OPEN.pack_into(
             buffer, at + REST_AT,
             len(kept), requested, reply_at, size, len(sent), note_at, len(note),
             self.key, now, EXCHANGE_IN_PROGRESS, number, payload, 1, rule, sequence,
         )  # fmt: skip
+        ring.newest = at
         ring.next = sequence + 1
         ring.room -= 1
         return sequence

@@ -72,10 +72,12 @@ class Ring:
         "buffer",
         "capacity",
         "cells",
+        "final",
         "fresh",
         "head",
         "limit",
         "longest",
+        "newest",
         "next",
         "payload_at",
         "records_at",
@@ -101,6 +103,7 @@ class Ring:
         self._shape(header[SLOTS_AT], header[SLOTS], header[PAYLOAD_AT], header[CAPACITY], header[BOUND])
         self.next: int = max(self._sequences(), default=0) + 1 if self.slots else 1
         self.next = max(self.next, self.tail)
+        self._settle()
         self.room = self.bound - sum(number for _, number, _ in self._occupied())
 
     def _shape(self, slots_at: int, slots: int, payload_at: int, capacity: int, bound: int) -> None:
@@ -114,10 +117,19 @@ class Ring:
         self.fresh = max(0, self.head - self._eighth)  # older payloads may not be shared any more
         self.limit = self.fresh + 7 * self._eighth  # up to where payloads may be written before records must go
 
+    def _settle(self) -> None:
+        """The next sequence number or the places of slots have changed otherwise than by a record appended."""
+        self.final = self.records_at + (self.slots - 1) * SLOT_BYTES
+        """Where the record in the last slot stands."""
+        self.newest = self.at(self.next - 1) if self.slots else 0
+        """Where the newest record stands. The next one stands behind it, or behind `final` in the first slot again:
+        it takes half as long to add and compare than to find a place from its sequence number."""
+
     def place(self, slots_at: int, slots: int, payload_at: int, capacity: int, bound: int) -> None:
         """Give an empty ring its place in the region."""
         self.tail = self.next
         self._shape(slots_at, slots, payload_at, capacity, bound)
+        self._settle()
         self.fresh = self.head  # what was written at the former place is not there any more
         self.limit = self.head + 6 * self._eighth
         self.room = bound
@@ -135,6 +147,7 @@ class Ring:
     def restart_at(self, sequence: int) -> None:
         """Let an empty ring continue with this sequence number, to put records back."""
         self.next = sequence
+        self._settle()
         self._drop_before(sequence)
 
     def at(self, sequence: int) -> int:
@@ -179,7 +192,7 @@ class Ring:
         if self.room < count:
             self.make_entries(count)
         sequence = sequence or self.next
-        at = self.at(sequence)
+        self.newest = at = self.at(sequence)
         if kind == Kind.END:
             REST_END.pack_into(self.buffer, at + END_AT, *rest[:2])
         else:
