@@ -19,7 +19,6 @@ from answerback.shared.journal.recorder import ConnectionRecorder
 from answerback.shared.journal.region import JournalRegion
 from answerback.shared.journal.run_recorder import RUN_IN_PROGRESS, NothingPlayed, RunRecorder
 
-new: Final = object.__new__
 MAX_CLIENTS: Final = 256  # whose part of the records is remembered
 
 
@@ -80,7 +79,7 @@ class ListenerJournal(NothingPlayed):
 
     def recorder(self, number: int, host: str, port: int) -> ConnectionRecorder:
         """Return a recorder for the connection with this number and client."""
-        recorder = new(ConnectionRecorder)
+        recorder = ConnectionRecorder()
         recorder.journal = self
         recorder.ring = self._ring
         recorder.key = CONNECTION_OF.pack(self.prefix, number, port, self.clients.get(host) or self.client(host))
@@ -90,7 +89,7 @@ class ListenerJournal(NothingPlayed):
 
     def whole(self, former: RunRecorder) -> ConnectionRecorder:
         """Return a recorder that goes on where one of runs cannot."""
-        recorder = new(ConnectionRecorder)
+        recorder = ConnectionRecorder()
         recorder.journal = self
         recorder.ring = former.ring
         recorder.key = former.key
@@ -103,7 +102,7 @@ class ListenerJournal(NothingPlayed):
         connection = session.connection
         assert connection is not None, "the connection is gone"
         drawn, host, port = connection.connection_key()
-        session.recorder = recorder = new(RunRecorder)
+        session.recorder = recorder = RunRecorder()
         recorder.journal = self
         recorder.ring = ring = self._ring
         recorder.key = key = CONNECTION_OF.pack(self.prefix, drawn, port, self.clients.get(host) or self.client(host))

@@ -74,7 +74,7 @@ class RunRecorder(NothingPlayed):
 
     __slots__ = ("first", "journal", "key", "last", "ring")
 
-    # Set by `ListenerJournal`: a call of `__init__` takes a tenth of all that is recorded of one request.
+    # Set by `ListenerJournal`: an `__init__` would take a tenth of all that is recorded of one request.
     journal: "ListenerJournal"
     ring: Ring
     key: bytes
