@@ -66,6 +66,7 @@ class Ring:
         "_count",
         "_eighth",
         "_first",
+        "_floor",
         "_words",
         "batch",
         "bound",
@@ -97,6 +98,7 @@ class Ring:
         self._words = region.cast("I")
         self._first = first
         self._count = count
+        self._floor = 0  # what was written before this position is at a former place of the ring
         header = self.cells[first : first + RING_CELLS].tolist()
         self.tail: int = header[TAIL] or 1
         self.head: int = header[PAYLOAD_HEAD]
@@ -118,19 +120,19 @@ class Ring:
         self.limit = self.fresh + 7 * self._eighth  # up to where payloads may be written before records must go
 
     def _settle(self) -> None:
-        """The next sequence number or the places of slots have changed otherwise than by a record appended."""
+        """Learn where the slots are."""
         self.final = self.records_at + (self.slots - 1) * SLOT_BYTES
         """Where the record in the last slot stands."""
         self.newest = self.at(self.next - 1) if self.slots else 0
-        """Where the newest record stands. The next one stands behind it, or behind `final` in the first slot again:
-        it takes half as long to add and compare than to find a place from its sequence number."""
+        """Where the newest record stands. The next one stands behind it, or after the last slot in the first: to add
+        and to compare takes less time than to find the place of a sequence number."""
 
     def place(self, slots_at: int, slots: int, payload_at: int, capacity: int, bound: int) -> None:
         """Give an empty ring its place in the region."""
         self.tail = self.next
         self._shape(slots_at, slots, payload_at, capacity, bound)
         self._settle()
-        self.fresh = self.head  # what was written at the former place is not there any more
+        self.fresh = self._floor = self.head
         self.limit = self.head + 6 * self._eighth
         self.room = bound
         first = self._first
@@ -147,7 +149,6 @@ class Ring:
     def restart_at(self, sequence: int) -> None:
         """Let an empty ring continue with this sequence number, to put records back."""
         self.next = sequence
-        self._settle()
         self._drop_before(sequence)
 
     def at(self, sequence: int) -> int:
@@ -166,8 +167,7 @@ class Ring:
             self._make_room(end)
         self.head = end
         self.cells[self._first + PAYLOAD_HEAD] = end  # before a byte is overwritten: a successor must not reuse them
-        fresh = end - self._eighth
-        self.fresh = max(0, fresh)
+        self.fresh = max(self._floor, end - self._eighth)
         at = self.payload_at + within
         self.buffer[at : at + size] = payload
         return head
