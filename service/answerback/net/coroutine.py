@@ -7,7 +7,6 @@ task, futures and a stream reader between them, a request costs half as much aga
 import asyncio
 import errno
 import socket
-import types
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import partial
 from time import monotonic
@@ -23,26 +22,13 @@ from answerback.net.run_queue import NOTABLE_SECONDS
 from answerback.net.transport import TransportConnection
 
 # Rule: only the coroutine calls the session, except for `abort`, which ends both.
-# Rule: the coroutine awaits only `next_event`; `_resume` resumes it with an event.
+# Rule: the coroutine waits by a bare `yield`, and `_resume` resumes it with an event. With `await` there would be one
+#       more generator for each event.
 
 Event = bytes | Callable[[float], Sequence[Action]]
 """An event with its time: input (empty: the peer's FIN), or a method of the session to call."""
 
 PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
-
-
-@types.coroutine
-def next_event() -> Generator[None, Event, Event]:
-    """Wait for the next event."""
-    return (yield)
-
-
-def go_on(opening: Coroutine[Any, None, None], _opened: "asyncio.Future[Any]") -> None:
-    """The transport over an accepted socket is open, or could not be opened."""
-    try:  # noqa: SIM105 - `suppress` is three calls
-        opening.send(None)
-    except StopIteration:
-        pass
 
 
 def room_to_write(_now: float) -> Sequence[Action]:
@@ -57,19 +43,42 @@ class CoroutineConnection(TransportConnection):
 
     def __init__(self, host: Host, descriptor: int, family: int, peer: bytes | None) -> None:
         super().__init__(host, descriptor, family, peer)
-        self._coroutine: Coroutine[None, Event, None] | None = None  # set while the coroutine runs
+        self._coroutine: Generator[None, Event, None] | None = None  # set while the coroutine runs
         self._dismissed: CloseReason | None = None  # the reason to close at once, if `dismiss` was called
         self._drained = False  # whether a drain is to be reported once everything received was processed
 
     def begin(self) -> None:
         """Start the conversation."""
-        # Without a task: it would take its first step in the next pass of the loop. `_open` waits once, for a future.
-        opening = self._open()
+        if self._gone:
+            return
+        self._opening = True
+        # Without a task: it would take its first step in the next pass of the loop. The loop waits once, for a future.
+        opening = self.host.loop.connect_accepted_socket(self._itself, self.sock)  # type: ignore[arg-type]  # uvloop takes any that has a descriptor
         try:
             opened = opening.send(None)
-        except StopIteration:  # it could not be opened
-            return
-        opened.add_done_callback(partial(go_on, opening))
+        except OSError as error:
+            self._opening = False
+            self._lost(error)
+        except Exception:
+            self.failed()
+        else:
+            opened.add_done_callback(partial(self._opened, opening))
+
+    def _opened(self, opening: Coroutine[Any, None, Any], _opened: "asyncio.Future[Any]") -> None:
+        """There is a transport over the accepted socket, or it could not be made."""
+        try:
+            opening.send(None)
+        except StopIteration:
+            if self._coroutine is None:
+                self._start()  # not before: what `connection_made` says about reading is not heard by uvloop
+            if self._drained and not self._inbox and not self._input_waits():
+                self._drained = False
+                self._resume(self.session.drain)
+        except OSError as error:
+            self._opening = False
+            self._lost(error)
+        except Exception:
+            self.failed()
 
     def dismiss(self, reason: CloseReason) -> None:
         """Instead of `begin`: close in order at once."""
@@ -107,8 +116,6 @@ class CoroutineConnection(TransportConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is a transport over the accepted socket."""
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
-        # With this limit it writes at once, and its buffer holds what the kernel has not taken.
-        transport.set_write_buffer_limits(high=0)  # type: ignore[attr-defined]
         if self._gone:  # aborted meanwhile
             transport.abort()  # type: ignore[attr-defined]
 
@@ -201,24 +208,6 @@ class CoroutineConnection(TransportConnection):
             cast(asyncio.Transport, self._transport).pause_reading()
         self.host.run_queue.add(self)
 
-    async def _open(self) -> None:
-        """Let the event loop create a transport over the accepted socket."""
-        if self._gone:
-            return
-        self._opening = True
-        try:
-            await self.host.loop.connect_accepted_socket(self._itself, self.sock)  # type: ignore[arg-type]  # uvloop takes any that has a descriptor
-            if self._coroutine is None:
-                self._start()  # not before: what `connection_made` says about reading is not heard by uvloop
-            if self._drained and not self._inbox and not self._input_waits():
-                self._drained = False
-                self._resume(self.session.drain)
-        except OSError as error:
-            self._opening = False
-            self._lost(error)
-        except Exception:
-            self.failed()
-
     def _start(self) -> None:
         if self._gone:
             return
@@ -254,13 +243,13 @@ class CoroutineConnection(TransportConnection):
         except Exception:
             self.failed()
 
-    async def _converse(self) -> None:
+    def _converse(self) -> Generator[None, Event, None]:
         actions = self._greeting()
         while True:
             session = self.session  # a layer may have stepped aside
             if actions or session.awaits_flush:
                 while not self._perform(actions):
-                    actions = await self._wait_for_room()
+                    actions = yield from self._wait_for_room()
                 if self._gone or self._ending is not None:
                     return
             if (deadline := session.deadline) < self.timer_at:
@@ -270,7 +259,7 @@ class CoroutineConnection(TransportConnection):
                 self._read_or_not()
             if not wants_read and session.wants_turn:
                 self.host.run_queue.add_heavy(self)
-            event = await next_event()
+            event = yield
             if type(event) is not bytes:
                 actions = event(monotonic())  # type: ignore[operator]  # mypy does not narrow by type(...) is
             elif event:
@@ -288,7 +277,7 @@ class CoroutineConnection(TransportConnection):
             return session.reject(self._dismissed)
         return session.connection_made(monotonic()) if session.has_connect_rules else ()
 
-    async def _wait_for_room(self) -> Sequence[Action]:
+    def _wait_for_room(self) -> Generator[None, Event, Sequence[Action]]:
         """Wait until the kernel has taken the output, or another event; return the session's actions then."""
         session, transport = self.session, self._transport
         assert transport is not None
@@ -299,7 +288,7 @@ class CoroutineConnection(TransportConnection):
         self.keep_deadline()
         if session.wants_read is not self._reads or not self._reads:
             self._read_or_not()
-        event = await next_event()
+        event = yield
         self._count_sent(transport.get_write_buffer_size())
         if not isinstance(event, bytes):
             return event(monotonic())

@@ -91,7 +91,7 @@ class TransportConnection(Connection, asyncio.Protocol):
         """Write the output of several actions; False if the connection was aborted."""
         if len(actions) == REPLY_AND_END and type(actions[0]) is Send and type(actions[1]) is HalfClose:
             self._ending = actions[1]  # the commonest end
-            self._write_last(actions[0].data)
+            self._write(actions[0].data, LAST)
             return True
         data = self._gather(actions)
         if self._gone:
@@ -109,34 +109,30 @@ class TransportConnection(Connection, asyncio.Protocol):
             raise ConnectionResetError(errno.ECONNRESET, "the peer has reset the connection")
         return transport
 
-    def _write(self, data: bytes | memoryview) -> None:
-        """Give output to the transport, which passes to the kernel at once what it takes."""
-        transport = self._check_open()
-        before = self._unsent
-        transport.write(data)
-        self._unsent = transport.get_write_buffer_size()
-        self.sent_bytes += before + len(data) - self._unsent
-        self.counters.sent(before + len(data) - self._unsent)
-        if len(data) >= LARGE and not self._unsent:
-            self.sent_much(monotonic())
+    def _write(self, data: bytes | memoryview, flags: int = socket.MSG_DONTWAIT) -> None:
+        """Give the kernel output; the transport gets what the kernel does not take.
 
-    def _write_last(self, data: bytes | memoryview) -> None:
-        """Give the kernel output that FIN follows at once; the transport gets what the kernel does not take."""
-        if not self._unsent:
-            self._check_open()
-            try:
-                size = self.sock.send(data, LAST)
+        The transport would give it to the kernel at once too, in several times the calls.
+        """
+        transport = self._check_open()
+        size = len(data)
+        taken = 0
+        if size and not self._unsent:
+            try:  # noqa: SIM105 - `suppress` is three calls
+                taken = self.sock.send(data, flags)
             except BlockingIOError:
-                size = 0
-            self.sent_bytes += size
-            self.counters.sent(size)
-            if size == len(data):
-                if size >= LARGE:
-                    self.sent_much(monotonic())
-                return
-            data = memoryview(data)[size:]
-        if data:
-            self._write(data)
+                pass
+        if taken < size:
+            before = self._unsent
+            if not before:
+                transport.set_write_buffer_limits(high=0)  # so its buffer holds what the kernel has not taken
+            transport.write(memoryview(data)[taken:] if taken else data)
+            self._unsent = transport.get_write_buffer_size()
+            taken = before + size - self._unsent
+        self.sent_bytes += taken
+        self.counters.sent(taken)
+        if size >= LARGE and not self._unsent:
+            self.sent_much(monotonic())
 
     @property
     @override
