@@ -62,7 +62,7 @@ class Connection(ConnectionBase):
         self.session: Layer = layers_of(self)
         self.delivery: Delivery | None = None  # None before the first check of what the peer takes
         self._wait = 0
-        self._number = 0
+        self.number = 0
         self._drawn = None
         self._packed_peer = None
         self.received_bytes = 0
@@ -80,16 +80,6 @@ class Connection(ConnectionBase):
     def serve_uncounted(self, host: Host) -> None:
         super().serve_uncounted(host)
         self.session.uncount(host.counters)
-
-    def connection_key(self) -> tuple[int, str, int]:
-        """See `context.SessionConnection`."""
-        address, self.address = self.address, None  # a connection that is idle takes less memory
-        number = self._number
-        if not number:  # as in `connection_number`, without another call
-            number = self._number = self.host.next_connection_number()
-        if type(address) is tuple:
-            return number, address[0], address[1]
-        return number, *self.peer
 
     @property
     def tls(self) -> TlsNames | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class ConnectionBase(ABC):
     """What follows from the listener, the client's socket, and what a proxy has said of the client."""
 
-    __slots__ = ("_drawn", "_number", "_packed_peer", "_wait", "address", "announcement", "counters", "host")
+    __slots__ = ("_drawn", "_packed_peer", "_wait", "address", "announcement", "counters", "host", "number")
 
     host: Host
     counters: ListenerCounters
@@ -32,9 +32,9 @@ class ConnectionBase(ABC):
     """Who the client is, if a proxy has said so."""
     received_bytes: int
     address: object
-    """The client's address, while the journal needs it; None if the socket has to be asked."""
-    _number: int
-    """Drawn when it is first used; 0 before that."""
+    """The client's address, if it is kept; None if the socket has to be asked."""
+    number: int
+    """See `connection_number`: drawn when it is first used, or at once for the journal; 0 before that."""
     _drawn: int | None
     """The same among the listener's connections; None before it is drawn."""
     _wait: int
@@ -58,9 +58,13 @@ class ConnectionBase(ABC):
     @property
     def connection_number(self) -> int:
         """See `context.ConnectionInfo`."""
-        if not self._number:
-            self._number = self.host.next_connection_number()
-        return self._number
+        if not self.number:
+            self.number = self.host.next_connection_number()
+        return self.number
+
+    def connection_key(self) -> tuple[int, str, int]:
+        """See `context.SessionConnection`."""
+        return self.connection_number, *self.peer
 
     @property
     def listener_number(self) -> int:

@@ -180,8 +180,9 @@ class Listener:
             self._relay(plan.upstream, descriptor, family, peer, address, counters).begin()
             return
         connection = self._driver(self, descriptor, family, peer)
-        if self.journal is not None:
-            connection.address = address
+        if announcing is None and self.journal is not None:
+            number = connection.number = self.next_connection_number()
+            connection.session.recorder = self.journal.accepted(number, address)
         self.connections.add(connection)
         if announcing is not None:
             connection.counters = announcing.counters

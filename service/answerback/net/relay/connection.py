@@ -69,7 +69,7 @@ class RelayedConnection(ConnectionBase):
         self.counted_peer = peer
         self._journal = host.journal
         self.address = None
-        self._number = 0
+        self.number = 0
         self._opening: Opening | None = None
         self.announcement = None
         self.is_local = False  # whether the client is a proxy that connects on its own behalf

@@ -95,10 +95,6 @@ class RuledConnection(RelayedConnection):
 
     # ── See `context.SessionConnection` ───────────────────────────────────────────────────────────────────────────────
 
-    def connection_key(self) -> tuple[int, str, int]:
-        """See `context.SessionConnection`, as for what follows."""
-        return self.connection_number, *self.peer
-
     def await_signal(self, name: str, /) -> None:
         """Wait for a signal."""
         self._wait = self.host.signals.wait(name, self)

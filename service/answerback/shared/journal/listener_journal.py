@@ -11,19 +11,19 @@ from answerback.shared.journal.layout import (
     CONNECTION_CLIENT,
     CONNECTION_LISTENER,
     CONNECTION_OF,
-    FIXED_OPEN,
-    NO_RULE,
-    SLOT_BYTES,
 )
 from answerback.shared.journal.recorder import ConnectionRecorder
 from answerback.shared.journal.region import JournalRegion
-from answerback.shared.journal.run_recorder import RUN_IN_PROGRESS, NothingPlayed, RunRecorder
+from answerback.shared.journal.run_recorder import NothingPlayed, RunRecorder
 
 MAX_CLIENTS: Final = 256  # whose part of the records is remembered
 
 
 class ListenerJournal(NothingPlayed):
-    """The journal of one listener in one worker. It stands in for a connection's recorder until its first request."""
+    """The journal of one listener in one worker.
+
+    It stands in for the recorder of a connection whose client is not known yet, or which was accepted before.
+    """
 
     __slots__ = ("_body_bytes", "_note", "_ring", "_slot", "clients", "events", "prefix", "region")
 
@@ -70,6 +70,16 @@ class ListenerJournal(NothingPlayed):
         packed = self.clients[host] = CONNECTION_CLIENT.pack(self._slot, address)
         return packed
 
+    def accepted(self, number: int, address: object) -> RunRecorder:
+        """Return what records a connection that was accepted just now, from its number and its client's address."""
+        recorder = RunRecorder()
+        recorder.journal = self
+        recorder.ring = self._ring
+        host, port = (address[0], address[1]) if type(address) is tuple else ("", 0)
+        recorder.key = CONNECTION_OF.pack(self.prefix, number, port, self.clients.get(host) or self.client(host))
+        recorder.first, recorder.last = 1, 0
+        return recorder
+
     def connection(self, session: Recorded) -> ConnectionRecorder:
         """Begin to record a connection."""
         connection = session.connection
@@ -98,27 +108,8 @@ class ListenerJournal(NothingPlayed):
         return recorder
 
     def repeated(self, cached: CachedReply, data: bytes, number: int, now: float, session: Recorded) -> None:
-        """See `Recorder`. The first requests of most connections: what is called elsewhere is inline."""
-        connection = session.connection
-        assert connection is not None, "the connection is gone"
-        drawn, host, port = connection.connection_key()
-        session.recorder = recorder = RunRecorder()
-        recorder.journal = self
-        recorder.ring = ring = self._ring
-        recorder.key = key = CONNECTION_OF.pack(self.prefix, drawn, port, self.clients.get(host) or self.client(host))
-        count, position = cached.requests, cached.position
-        if position < ring.fresh or ring.room < count:
-            recorder.first, recorder.last = 1, 0
-            recorder.repeated(cached, data, number, now, session)
-            return
-        sequence, at = ring.next, ring.newest + SLOT_BYTES
-        if at > ring.final:
-            at = ring.records_at
-        FIXED_OPEN.pack_into(ring.buffer, at, key, now, RUN_IN_PROGRESS, number, position, count, NO_RULE, sequence)
-        ring.newest = at
-        ring.next = sequence + 1
-        ring.room -= count
-        recorder.first = recorder.last = sequence
+        """See `Recorder`."""
+        self.connection(session).repeated(cached, data, number, now, session)
 
     def matched(self, request: bytes, rule: Rule | None, number: int, now: float, session: Recorded) -> None:
         """See `Recorder`."""
