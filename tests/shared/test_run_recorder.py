@@ -42,7 +42,7 @@ class FakeSession:
 
     def __init__(self, journal: ListenerJournal, number: int = 1) -> None:
         self.connection = cast(SessionConnection, FakeConnection(number))
-        self.recorder: Recorder | None = journal
+        self.recorder: Recorder | None = journal.accepted(number, ("192.0.2.1", 4000))
         self.requests = 0
 
     def split_again(self, data: bytes) -> list[bytes]:
@@ -202,6 +202,25 @@ def test_event_after_cached_replies_is_recorded_and_what_hangs_is_abandoned_at_t
     session.end(3.0, 0.5)
     (event, _) = ends(writing)
     assert (event.kind, event.state, event.reply) == (Kind.EVENT, State.ABANDONED, b"still there?")
+
+
+@pytest.mark.parametrize("address, peer", [(("2001:db8::1", 4000, 0, 0), "[2001:db8::1]:4000"), ("", "")])
+def test_connection_is_recorded_with_the_address_that_it_was_accepted_from(
+    writing: Writing, address: object, peer: str
+) -> None:
+    recorder = journal_of(writing).accepted(3, address)
+    recorder.ended(CloseReason.PEER_EOF, 2.0, 1.0, 0, 0, 0)
+    (end,) = ends(writing)
+    assert (end.key.number, end.key.peer) == (3, peer)
+
+
+def test_connection_that_is_recorded_only_later_has_its_client_too(writing: Writing) -> None:
+    session = FakeSession(journal_of(writing), 3)
+    session.recorder = journal_of(writing)
+    session.ask(pong(), b"PING\r\n", 1.0)
+    session.flush(2.0)
+    (exchange,) = writing.kept()
+    assert (exchange.key.number, exchange.key.peer, exchange.state) == (3, "192.0.2.1:4000", State.DONE)
 
 
 def test_events_are_recorded_however_often_slots_are_used_again(writing: Writing) -> None:
