@@ -129,6 +129,21 @@ def test_handshake_ends_at_its_timeout() -> None:
     assert client.fin().reason is CloseReason.TLS_HANDSHAKE
 
 
+def test_close_needs_no_earlier_deadline_than_the_handshake_had() -> None:
+    client = Client(ECHO)
+    session = client.book.session
+    first = session.deadline
+    assert session.born + 1.9 < first
+    client.shake().say(b"quit\n")
+    assert session.awaits_fin
+    assert first <= session.deadline
+
+
+def test_handshake_that_takes_long_has_its_own_deadline_then() -> None:
+    session = Client(ECHO).wait(2.0).book.session
+    assert session.deadline == session.born + 10.0
+
+
 def test_handshake_ends_at_the_lifetime() -> None:
     client = Client(replace(ECHO, limits=Limits(lifetime=2.0))).wait(2.0)
     assert client.fin().reason is CloseReason.MAX_LIFETIME

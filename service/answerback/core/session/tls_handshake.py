@@ -19,7 +19,7 @@ class NotTls(Exception):
 class Handshake:
     """What is known of a handshake until it is complete."""
 
-    __slots__ = ("_faults", "_first", "began", "begun", "by_step", "until")
+    __slots__ = ("_faults", "_first", "began", "begun", "by_step", "until", "wake_at")
 
     begun: bool
     """Whether the first bytes have come, and were right."""
@@ -29,10 +29,13 @@ class Handshake:
     """Whether a step has begun it, and not the connection."""
     until: float
     """When it has to be complete."""
+    wake_at: float
+    """When a driver is to look for that next."""
 
-    def __init__(self, began: float, until: float, *, by_step: bool) -> None:
+    def __init__(self, began: float, until: float, wake_at: float, by_step: bool) -> None:
         self.began = began
         self.until = until
+        self.wake_at = wake_at
         self.by_step = by_step
         self.begun = False
         self._first = 0  # how many of the first bytes were right

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from math import inf
+from typing import Final
 
 from answerback.compat import override
 from answerback.core.actions import Action, CloseReason, Send
 from answerback.core.faults import Fault
-from answerback.core.session.closing import NOTHING
+from answerback.core.session.closing import LINGER_SECONDS, NOTHING
 from answerback.core.session.handshake_faults import end_handshake
 from answerback.core.session.leaving import FIRST_REQUEST_SECONDS
 from answerback.core.session.script import TURN_SECONDS
@@ -15,6 +16,8 @@ from answerback.core.session.slow_reader import SlowReader
 from answerback.core.session.tls_handshake import Handshake, NotTls
 from answerback.core.session.tls_records import CLEAR, ENDED, SECURE, SHAKING, TlsRecords
 from answerback.core.tls import UNSTARTED, Handshakes, ListenerTls, TlsError, TlsNames
+
+WAKES: Final = 16  # of drivers in a second, for handshakes: those that begin together share one
 
 # Rule: the session learns nothing of a connection before its handshake is complete, except that it ends.
 # Rule: here is what a driver calls, and how a handshake goes on and fails; `tls_handshake` has what is known until
@@ -89,7 +92,7 @@ class TlsLayer(TlsRecords):
     @property
     def deadline(self) -> float:
         """See `Session.deadline`."""
-        own = self._session.deadline if self._handshake is None else self._handshake.until
+        own = self._session.deadline if self._handshake is None else self._handshake.wake_at
         return own if self._drain_at == inf else min(self._drain_at, own)
 
     # ── What a driver calls ───────────────────────────────────────────────────────────────────────────────────────
@@ -181,6 +184,7 @@ class TlsLayer(TlsRecords):
         if self._handshake is None:
             return self._go_on(self._session.handle_timer(now), now)
         if now < self._handshake.until:
+            self._handshake.wake_at = self._handshake.until
             return NOTHING
         if now >= self.born + self._session.plan.limits.lifetime:
             return self._fail(CloseReason.MAX_LIFETIME, "the connection reached its lifetime", now)
@@ -207,7 +211,10 @@ class TlsLayer(TlsRecords):
         if lifetime < inf:
             until = min(until, self.born + lifetime)
         self._phase, self._channel = SHAKING, self._tls.channel()
-        self._handshake = Handshake(began, until, by_step=by_step)
+        # Before an orderly close that begins from now on may end: a connection that is over by then, as most are, sets
+        # one deadline, and not one for its handshake and one for its close.
+        wake_at = int((began + LINGER_SECONDS) * WAKES) / WAKES
+        self._handshake = Handshake(began, until, min(until, wake_at), by_step)
 
     def _end(self) -> None:
         """The connection ends without further records."""
