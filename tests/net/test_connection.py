@@ -45,14 +45,8 @@ def test_turn_handles_a_deadline_that_has_come(serving: Serving) -> None:
     assert serving.closed(CloseReason.IDLE_TIMEOUT) == 1
 
 
-@pytest.mark.parametrize("serving", COROUTINE, indirect=True)  # the other engine reads in its turn only
-def test_input_that_waits_for_its_turn_pauses_reading(serving: Serving) -> None:
+def test_input_that_waits_for_its_turn_is_answered_in_it(serving: Serving) -> None:
     client, connection = answered(serving)
-
-    def queue() -> bool:
-        connection._enqueue_input(b"first\n")
-        return bool(connection._transport.is_reading())
-
-    assert not serving.call(queue)
-    assert client.hear(6) == b"first\n"
+    serving.call(connection.enqueue)
+    assert client.say(b"first\n").hear(6) == b"first\n"
     assert client.say(b"second\n").hear(7) == b"second\n"

@@ -1,6 +1,5 @@
 """Changes while clients are connected or queued: engine, queue, order of a drain, and counters."""
 
-import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -20,9 +19,8 @@ from answerback.net.connection import Connection
 from answerback.net.coroutine import CoroutineConnection
 from answerback.net.listener import Listener
 from answerback.net.listeners import Listeners
-from answerback.net.run_queue import RunQueue
 from answerback.shared import listener_counters
-from tests.net.conftest import KINDS, Client, Serving
+from tests.net.conftest import Client, Serving
 from tests.ports import IPV6
 from tests.waiting import eventually
 
@@ -113,30 +111,19 @@ def test_client_queued_at_a_removed_listener_is_served(serving: Serving, count: 
     assert serving.count(listener_counters.ACCEPTED) == serving.closed(CloseReason.DRAIN) == count
 
 
-@pytest.mark.parametrize("serving", [kind for kind in KINDS if kind.startswith("coroutine")], indirect=True)
-def test_input_that_waits_for_its_turn_is_answered_before_a_drain_closes(
-    serving: Serving, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Input and drain come before the coroutine begins, and many others have their turns first."""
-    made, run, before = CoroutineConnection.connection_made, RunQueue._run, iter(range(10))
+def test_input_that_waits_for_its_turn_is_answered_before_a_drain_closes(serving: Serving) -> None:
+    serving.commit(ECHO)
+    client = serving.connect().say(b"hi\n")
+    assert client.hear(3) == b"hi\n"
+    connection = connection_of(serving)
 
-    def input_and_drain(connection: CoroutineConnection, transport: asyncio.BaseTransport) -> None:
-        made(connection, transport)
-        connection.host.run_queue.stop()
-        connection.data_received(b"hi\n")
+    def wait_and_drain() -> None:
+        connection.enqueue()
+        client.sock.sendall(b"again\n")
         connection.drain()
 
-    def run_late(run_queue: RunQueue) -> None:
-        if next(before, None) is None:
-            run(run_queue)
-        else:
-            serving.loop.call_soon(run_late, run_queue)
-
-    monkeypatch.setattr(CoroutineConnection, "connection_made", input_and_drain)
-    monkeypatch.setattr(RunQueue, "_run", run_late)
-    serving.commit(ECHO)
-    client = serving.connect()
-    assert client.hear_all() == b"hi\n"
+    serving.call(wait_and_drain)
+    assert client.hear_all() == b"again\n"
     client.close()
     serving.settle()
     assert serving.closed(CloseReason.DRAIN) == 1
@@ -167,7 +154,6 @@ def test_silent_client_queued_at_a_drain_is_closed(serving: Serving) -> None:
 
 
 def test_silent_client_just_accepted_is_closed_by_a_drain(serving: Serving) -> None:
-    """The COROUTINE engine has no transport for it yet."""
     serving.commit(ECHO)
 
     def come_and_drain() -> None:

@@ -16,11 +16,10 @@ from answerback.core.plan import Limits, ListenerPlan, Rule
 from answerback.core.selection import Rules
 from answerback.core.session.script import TURN_SECONDS
 from answerback.net import acceptor, run_queue, stagger
-from answerback.net.coroutine import CoroutineConnection
 from answerback.net.run_queue import RUN_SECONDS, SHARE_SECONDS, RunQueue
 from answerback.shared import listener_counters
 from answerback.shared.counters import PROGRESS, REGION_CELLS
-from tests.net.conftest import KINDS, Client, Serving
+from tests.net.conftest import Client, Serving
 from tests.waiting import eventually
 
 WAIT = 0.100  # seconds that a client may have to wait for others
@@ -360,18 +359,6 @@ def test_request_after_a_long_turn_is_answered_in_its_turn(
     assert serving.count(listener_counters.REQUESTS) == 5
     assert serving.count(listener_counters.RECEIVED_BYTES) == 35
     assert serving.closed(CloseReason.PEER_EOF) == 1
-
-
-@pytest.mark.parametrize("serving", [kind for kind in KINDS if kind.startswith("coroutine")], indirect=True)
-def test_queued_bytes_are_counted_when_the_connection_is_lost(serving: Serving) -> None:
-    serving.commit(plan(LAST))
-    client = serving.connect().say(b"last 0\n")
-    assert client.hear(7) == b"last 0\n"
-    (connection,) = serving.listeners._listeners["it"].connections
-    assert isinstance(connection, CoroutineConnection), "CALLBACK leaves them in the kernel"
-    serving.call(connection._enqueue_input, b"12345")
-    serving.call(connection.abort, CloseReason.ABORTED)
-    assert serving.count(listener_counters.RECEIVED_BYTES) == 12
 
 
 def test_deadline_during_a_full_iteration_is_kept(serving: Serving) -> None:
