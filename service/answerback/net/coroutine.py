@@ -34,7 +34,7 @@ class CoroutineConnection(PolledConnection):
         """Start the conversation."""
         session, tls = self.session, self.host.active.plan.tls
         if tls is not None and tls.at_once:  # the client computes a key before it sends anything
-            self._start(0, reads=False)
+            self._start(None, reads=False)
         else:
             greets = session.has_connect_rules
             self._start(session.connection_made if greets else 0, reads=not self.host.run_queue.exhausted)
@@ -43,7 +43,7 @@ class CoroutineConnection(PolledConnection):
         """Instead of `begin`: close in order at once."""
         self._start(lambda _now: self.session.reject(reason), reads=False)
 
-    def _start(self, event: Event, *, reads: bool) -> None:
+    def _start(self, event: Event | None, *, reads: bool) -> None:
         coroutine = self._coroutine = self._converse(event, reads=reads)
         try:
             next(coroutine)
@@ -99,8 +99,12 @@ class CoroutineConnection(PolledConnection):
         if self._fd >= 0:
             self.ready(self.session.drain)
 
-    def _converse(self, event: Event, *, reads: bool) -> Generator[None, Event, None]:
-        """The conversation. `event`: its first one, 0 for none; `reads`: whether to try to read at once behind it."""
+    def _converse(self, event: Event | None, *, reads: bool) -> Generator[None, Event, None]:
+        """The conversation. `event`: its first one, None to wait for input; `reads`: whether to try at once to read."""
+        if event is None:
+            self._watched = READABLE
+            self.host.poller.watch(self._fd, self, READABLE, 0)
+            event = yield
         while True:
             actions = self._input(event) if type(event) is int else event(monotonic())  # type: ignore[operator]  # mypy does not narrow by type(...) is
             if actions or self.session.awaits_flush:
