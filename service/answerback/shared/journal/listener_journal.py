@@ -89,13 +89,7 @@ class ListenerJournal(NothingPlayed):
 
     def recorder(self, number: int, host: str, port: int) -> ConnectionRecorder:
         """Return a recorder for the connection with this number and client."""
-        recorder = ConnectionRecorder()
-        recorder.journal = self
-        recorder.ring = self._ring
-        recorder.key = CONNECTION_OF.pack(self.prefix, number, port, self.clients.get(host) or self.client(host))
-        recorder.first, recorder.last = 1, 0
-        recorder.begun = recorder.open = recorder.outer = recorder.owed = None
-        return recorder
+        return self.whole(self.accepted(number, (host, port)))
 
     def whole(self, former: RunRecorder) -> ConnectionRecorder:
         """Return a recorder that goes on where one of runs cannot."""
