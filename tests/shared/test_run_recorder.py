@@ -230,6 +230,19 @@ def test_events_are_recorded_however_often_slots_are_used_again(writing: Writing
         session.recorder.event(Event.TICK, SCRIPT, float(turn), cast(Recorded, session))
         session.recorder.played([Send(b"%d" % turn)], 0)
     assert [each.reply for each in ends(writing)] == [b"%d" % turn for turn in range(60, 100)]
+    assert {(each.request, each.note, each.faults) for each in ends(writing)} == {(b"", b"", ())}
+
+
+def test_answers_of_scripts_are_recorded_however_often_slots_are_used_again(writing: Writing) -> None:
+    session = FakeSession(journal_of(writing))
+    for turn in range(1, 101):
+        assert session.recorder is not None
+        session.recorder.matched(b"go %d" % turn, SCRIPT, turn, float(turn), cast(Recorded, session))
+        session.recorder.played([Send(b"gone")], 0)
+        session.flush(turn + 0.5)
+    assert [(each.request, each.number, each.finished) for each in writing.kept()] == [
+        (b"go %d" % turn, turn, turn + 0.5) for turn in range(61, 101)
+    ]
 
 
 @pytest.mark.parametrize("asked_before", [False, True])
