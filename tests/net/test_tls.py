@@ -194,6 +194,23 @@ def test_drain_closes_connections_with_close_notify(serving: Serving) -> None:
     assert serving.closed(CloseReason.DRAIN) == 1
 
 
+@pytest.mark.parametrize("shaken", [False, True])
+def test_client_just_connected_to_a_removed_listener_is_answered_once(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, shaken: bool
+) -> None:
+    monkeypatch.setattr("answerback.core.session.tls_layer.FIRST_REQUEST_SECONDS", 600.0)
+    serving.commit(secured())
+    client = serving.connect("it", "")
+    client.sock = sock = certificates.client().wrap_socket(
+        client.sock, server_hostname="localhost", suppress_ragged_eofs=False, do_handshake_on_connect=shaken
+    )
+    eventually(lambda: serving.count(listener_counters.ACCEPTED) > 0)
+    serving.commit()
+    sock.do_handshake()
+    sock.sendall(b"a\n")
+    assert client.hear_all() == b"a\n"
+
+
 def test_listener_without_tls_keeps_its_connections_when_it_gets_some(serving: Serving) -> None:
     serving.commit(SERVICES)
     plain = serving.connect().say(b"a\n")

@@ -319,6 +319,10 @@ class Connection(ConnectionBase):
     def run_turn(self) -> None:
         """Work for one turn."""
 
+    def drain_after_first_request(self) -> None:
+        """See `Served`."""
+        self.session.drain_after_first_request()
+
     @abstractmethod
     def drain(self) -> None:
         """Finish the request in progress, then close in order."""

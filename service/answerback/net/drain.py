@@ -28,13 +28,14 @@ class Drain:
         self._schedule.cancel()
 
     def cancel(self) -> None:
-        """Tell no connection that has not been told to finish yet."""
+        """Tell no connection that has not been told yet; one whose first request is awaited still closes after that."""
         self._cancelled += 1
         self.stop()
 
     def _drain_one(self, connection: Served) -> None:
         left = connection.born + FIRST_REQUEST_SECONDS - monotonic()
         if left > 0 and not connection.received_any:
+            connection.drain_after_first_request()
             self._loop.call_later(left, self._drain_late, connection, self._cancelled)
         else:
             self._drain_now(connection)

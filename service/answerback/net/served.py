@@ -53,6 +53,9 @@ class Served(Runnable, Protocol):
     def record(self, journal: ListenerJournal | None, now: float) -> None:
         """Record in this journal from now on, or not at all."""
 
+    def drain_after_first_request(self) -> None:
+        """Nothing has come from the client: answer its first request, then close in order. A relay does not see it."""
+
     def drain(self) -> None:
         """Finish what is in progress, then close in order."""
 

@@ -247,6 +247,21 @@ def test_drain_closes_an_idle_connection() -> None:
     Playbook(SERVICES) >> drain << HalfClose() >> eof << Close(CloseReason.DRAIN)
 
 
+def test_drain_after_the_first_request_waits_for_it() -> None:
+    book = Playbook(SERVICES)
+    book.session.drain_after_first_request()
+    book.silent() >> after(0.25)
+    assert not book.silent().session.eof
+    book >> b"a\nb\n" << Send(b"a\nb\n") << HalfClose() >> eof << Close(CloseReason.DRAIN)
+
+
+def test_drain_after_the_first_request_waits_for_the_rest_of_it() -> None:
+    book = Playbook(SERVICES)
+    book.session.drain_after_first_request()
+    book >> b"ha"
+    book.silent() >> b"lf\n" << Send(b"half\n") << HalfClose()
+
+
 def test_session_stops_reading_at_its_read_ahead_limit() -> None:
     book = Playbook(SERVICES) >> b"slow\n" >> b"x" * READ_AHEAD
     assert not book.session.wants_read

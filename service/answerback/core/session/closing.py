@@ -35,10 +35,10 @@ OPEN, HALF_CLOSED, CLOSING, LINGERING, OVER = range(5)
 class Closing:
     """The end of a conversation. A session makes it at the first sign of the end: the peer's FIN, a drain, or a close.
 
-    So while the phase is OPEN, the peer has sent FIN, or a drain has begun.
+    So while the phase is OPEN, the peer has sent FIN, or a drain has begun, or begins with the next bytes.
     """
 
-    __slots__ = ("_bytes_left", "cut", "deadline", "draining", "eof", "phase", "reason", "rules_applied")
+    __slots__ = ("_bytes_left", "cut", "deadline", "draining", "drains_next", "eof", "phase", "reason", "rules_applied")
 
     cut: bool
     """Whether a fault has cut a reply short: TLS does not say then that the stream has ended."""
@@ -46,6 +46,8 @@ class Closing:
     """When to stop waiting for the peer's FIN."""
     draining: bool
     """Whether a drain has begun."""
+    drains_next: bool
+    """Whether a drain begins with the next bytes that the peer sends."""
     eof: bool
     """Whether the peer's FIN was read, and so everything before it."""
     reason: CloseReason
@@ -56,9 +58,14 @@ class Closing:
     def __init__(self) -> None:
         self.phase = OPEN
         self.reason = SERVER_CLOSE
-        self.cut = self.eof = self.draining = self.rules_applied = False
+        self.cut = self.eof = self.draining = self.drains_next = self.rules_applied = False
         self.deadline = inf
         self._bytes_left = LINGER_BYTES
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the connection closes once nothing is owed."""
+        return self.eof or self.draining
 
     def close(self, session: "Session", reason: CloseReason) -> Sequence[Action]:
         """Send FIN, then read and discard until the peer's."""

@@ -45,7 +45,7 @@ def _not_answered(session: "Session", conversation: Conversation, now: float) ->
     closing, script = session.closing, conversation.script
     if script is not None and script.receive is not None:
         return receive(session, script, script.receive, now)
-    leaves = script is None and closing is not None and (closing.eof or closing.draining)
+    leaves = script is None and closing is not None and closing.leaves
     return leave(session, now) if leaves else NOTHING
 
 
@@ -145,8 +145,7 @@ def flushed_while_closing(session: "Session", closing: Closing, now: float) -> S
             return tick(session, now)
         conversation = session.conversation
         reader = conversation.reader
-        leaves = closing.eof or closing.draining
-        if leaves or reader.buffer or reader.framer is None or conversation.script is not None:
+        if closing.leaves or reader.buffer or reader.framer is None or conversation.script is not None:
             return go_on(session, now)
     return NOTHING
 

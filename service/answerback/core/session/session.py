@@ -60,8 +60,11 @@ class Session(SessionState):
     def receive_data(self, data: bytes, now: float) -> Sequence[Action]:
         """The peer sent these bytes, at least one."""
         self.active_at = now
-        if self.closing is not None and self.closing.phase != OPEN:
-            return self.closing.discard(self, len(data))
+        closing = self.closing
+        if closing is not None:
+            if closing.phase != OPEN:
+                return closing.discard(self, len(data))
+            closing.draining |= closing.drains_next
         conversation = self.conversation
         reader = conversation.reader
         if not reader.buffer:
@@ -170,6 +173,10 @@ class Session(SessionState):
     def drain(self, now: float) -> Sequence[Action]:
         """Finish the request in progress, an incomplete one too, then close in order."""
         return drain(self, now)
+
+    def drain_after_first_request(self) -> None:
+        """Nothing has come from the peer: answer what it sends next, then drain."""
+        self.own_closing().drains_next = True
 
     def signal_granted(self) -> bool:
         """The signal that the script waits for was given: the deadline is now. False if it waits for none."""

@@ -169,6 +169,9 @@ class RelayedConnection(ConnectionBase):
         """The client, until it is known."""
         return None if self._opening is None else self._opening.client
 
+    def drain_after_first_request(self) -> None:
+        """See `Served`."""
+
     def drain(self) -> None:
         """Close in order as soon as nothing is on its way."""
         if self._awaited is not None:
