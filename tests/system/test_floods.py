@@ -19,16 +19,18 @@ from tests.system.flooding import FLOODS, PINGS, VALIDATE_CONFIG, Flood, Watched
 from tests.waiting import eventually
 
 MOST = 64.0  # MiB
+MOST_OF_TINY = 128.0  # gRPC keeps up to 493,000 fields until its settings are acknowledged, then copies them for Python
+MOST_OF_TWENTY = 80.0
 LARGE = "listeners: [{name: a, address: '127.0.0.1:0', rules: [{do: [send: '" + "x" * 470_000 + "']}]}]"
 
 OF_TWENTY = {
-    "answers that are not read": MOST,
-    "calls without a message": MOST,
-    "half messages": MOST,
-    "large metadata": MOST,
-    "rapid reset": MOST,
-    "unknown frames": MOST,
-    "watches that are not read": MOST,
+    "answers that are not read": MOST_OF_TWENTY,
+    "calls without a message": MOST_OF_TWENTY,
+    "half messages": MOST_OF_TWENTY,
+    "large metadata": MOST_OF_TWENTY,
+    "rapid reset": MOST_OF_TWENTY,
+    "unknown frames": MOST_OF_TWENTY,
+    "watches that are not read": MOST_OF_TWENTY,
     "continuation": 240.0,  # gRPC allows 16 MiB until its settings are acknowledged
 }
 """What floods of twenty connections cost at most: those that cost more than a few MiB."""
@@ -54,22 +56,22 @@ def test_flood_of_pings_costs_little_memory(start_server: Start) -> None:
 
 
 def test_admin_responses_that_are_not_read_use_bounded_memory(start_server: Start) -> None:
-    assert flood(start_server, FLOODS["answers that are not read"]).growth <= MOST
+    assert flood(start_server, FLOODS["answers that are not read"]()).growth <= MOST
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(FLOODS))
 def test_admin_flood_uses_bounded_memory_and_health_is_answered(start_server: Start, name: str) -> None:
-    assert flood(start_server, FLOODS[name]).growth <= MOST
+    assert flood(start_server, FLOODS[name]()).growth <= (MOST_OF_TINY if name == "small continuation" else MOST)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name, most", OF_TWENTY.items())
 def test_twenty_connections_that_flood_at_once_use_bounded_memory(start_server: Start, name: str, most: float) -> None:
-    running, chunks = start_server(LARGE), list(FLOODS[name])
+    running = start_server(LARGE)
     with Watched(running.admin, running.process.pid) as watched, ExitStack() as stack:
         floods = [Flood(stack.enter_context(connect(running.admin))) for _ in range(20)]
-        threads = [threading.Thread(target=each.send, args=(chunks,)) for each in floods]
+        threads = [threading.Thread(target=each.send, args=(FLOODS[name](),)) for each in floods]
         for thread in threads:
             thread.start()
         for thread in threads:
