@@ -136,7 +136,7 @@ FLOODS: dict[str, Callable[[], Iterable[bytes]]] = {
     "answers that are not read": lambda: (call(GET_CONFIG, number, message()) for number in range(900)),
     "watches that are not read": lambda: (call(WATCH_CONFIG, number, message()) for number in range(900)),
 }
-"""What makes each kind of flood, anew for each connection."""
+"""The frames of each kind of flood, made for one connection."""
 
 
 @dataclass
