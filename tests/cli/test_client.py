@@ -1,7 +1,6 @@
 """The admin API's client: its messages when a call fails."""
 
 import socket
-import threading
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from click.testing import CliRunner
 
 from answerback.cli import main
 from answerback.supervisor import Stopping
+from tests.one_by_one import hello, one_by_one
 from tests.ports import free_port
 
 
@@ -29,24 +29,9 @@ def test_show_with_silent_server_times_out() -> None:
 
 
 def test_show_with_server_that_is_not_grpc_fails() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as strange:
-
-        def answer() -> None:
-            while True:
-                try:
-                    peer, _ = strange.accept()
-                except OSError:
-                    return
-                with peer:
-                    peer.recv(4096)
-                    peer.sendall(b"Hello, World!")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        server = f"127.0.0.1:{strange.getsockname()[1]}"
+    with one_by_one(hello) as port:
+        server = f"127.0.0.1:{port}"
         result = CliRunner().invoke(main, ["show", "--server", server])
-        strange.shutdown(socket.SHUT_RDWR)
-        thread.join()
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: no Answerback server at {server}: ")
 
@@ -72,22 +57,11 @@ def test_admin_command_with_unknown_option_exits_with_2(cli: Any, command: str) 
 
 
 def test_call_to_an_http_port_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    def answer(peer: socket.socket) -> None:
+        peer.recv(4096)
+        peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
-        def answer() -> None:
-            while True:
-                peer, _ = server.accept()
-                with peer:
-                    if peer.recv(4096) == b"end":
-                        return
-                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        address = server.getsockname()
-        result = CliRunner().invoke(main, ["status", "--server", f"127.0.0.1:{address[1]}"])
-        with socket.create_connection(address) as last:
-            last.sendall(b"end")
-        thread.join()
+    with one_by_one(answer) as port:
+        result = CliRunner().invoke(main, ["status", "--server", f"127.0.0.1:{port}"])
     assert result.exit_code == 1
     assert "This port speaks HTTP, as the metrics port does: set --server" in result.stderr

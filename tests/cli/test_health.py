@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from answerback.cli.health import _reachable, command
+from tests.one_by_one import hello, one_by_one
 from tests.ports import free_port
 
 
@@ -93,19 +94,8 @@ def test_health_with_silent_server_times_out() -> None:
 
 
 def test_health_with_server_that_is_not_http_fails() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as strange:
-
-        def answer() -> None:
-            peer, _ = strange.accept()
-            with peer:
-                peer.recv(4096)
-                peer.sendall(b"Hello, World!")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        port = strange.getsockname()[1]
+    with one_by_one(hello) as port:
         result = ask(port)
-        thread.join()
     assert result.exit_code == 1
     reason = "the reply is not HTTP; health needs the metrics address (--metrics)"
     assert result.stderr == f"Error: http://127.0.0.1:{port}/readyz: {reason}\n"

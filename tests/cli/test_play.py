@@ -1,8 +1,6 @@
 """`answerback play`."""
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,27 +8,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from answerback.cli.play import command
+from tests.one_by_one import one_by_one
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """A server that greets each client with `hi`, and closes."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
-
-    def serve() -> None:
-        while not ended.is_set():
-            sock, _ = listening.accept()
-            with sock:
-                sock.sendall(b"hi\n")
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield listening.getsockname()[1]
-    ended.set()
-    socket.create_connection(listening.getsockname()).close()
-    thread.join()
-    listening.close()
+    with one_by_one(lambda peer: peer.sendall(b"hi\n")) as port:
+        yield port
 
 
 def play(*words: str, stdin: str = "") -> Result:

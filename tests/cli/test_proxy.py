@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from answerback.cli.proxy import configuration
 from answerback.document.document import load
 from answerback.language.check import check
 from tests.certifying import Authority
+from tests.one_by_one import echo, one_by_one
 from tests.ports import free_port
 from tests.waiting import eventually
 
@@ -43,28 +43,9 @@ NOTHING = {
 
 @pytest.fixture
 def upstream() -> Iterator[int]:
-    """An echo for one client after another, in a thread; its port."""
-
-    def serve() -> None:
-        while True:
-            try:
-                peer, _ = sock.accept()
-            except OSError:
-                return
-            with peer:
-                peer.settimeout(20)
-                try:
-                    while data := peer.recv(65536):
-                        peer.sendall(data)
-                except OSError:
-                    pass
-
-    with socket.create_server(("127.0.0.1", free_port())) as sock:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield sock.getsockname()[1]
-        sock.shutdown(socket.SHUT_RDWR)
-    thread.join()
+    """An echo for one client after another; its port."""
+    with one_by_one(echo, free_port()) as port:
+        yield port
 
 
 @contextmanager

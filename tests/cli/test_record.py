@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,32 +11,24 @@ import pytest
 from click.testing import CliRunner, Result
 
 from answerback.cli import main
+from tests.one_by_one import one_by_one
 from tests.ports import free_port
 from tests.waiting import eventually
 
 ANSWERBACK = Path(sys.executable).with_name("answerback")
 
 
+def _answer_a_line(peer: socket.socket) -> None:
+    with peer.makefile("rb") as lines:
+        if line := lines.readline():
+            peer.sendall(b"got " + line)
+
+
 @pytest.fixture
 def upstream() -> Iterator[int]:
     """A server that answers one line of each client."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
-
-    def serve() -> None:
-        while not ended.is_set():
-            sock, _ = listening.accept()
-            with sock, sock.makefile("rb") as lines:
-                if line := lines.readline():
-                    sock.sendall(b"got " + line)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield listening.getsockname()[1]
-    ended.set()
-    socket.create_connection(listening.getsockname()).close()
-    thread.join()
-    listening.close()
+    with one_by_one(_answer_a_line) as port:
+        yield port
 
 
 class Recording:
