@@ -255,15 +255,19 @@ class Changes:
     def _by_file(self, wanted: Wanted) -> str:
         """By the file that is watched. It is written once: to write it again may undo a change that comes after it."""
         marks = {version.mark for version in wanted.values()}
+        text = self.world.text(wanted.values())
+        if text == self.running.config.read_text():  # such as what a listener was added to since, which is removed now
+            return self._by_api(wanted)
         new = self.running.config.with_suffix(".new")
-        new.write_text(self.world.text(wanted.values()))
+        new.write_text(text)
         new.rename(self.running.config)
         deadline = time.monotonic() + FILE_SECONDS
         while time.monotonic() < deadline:  # one that failed for no fault of its own is tried again after some seconds
             if self.active_marks() == marks:
                 return ""
             time.sleep(0.1)  # noqa: TID251  # there is nothing to wait on: a file has no answer
-        raise AssertionError(f"the file was not taken within {FILE_SECONDS:g} s")
+        status = self.running.cli("status").stdout
+        raise AssertionError(f"the file was not taken within {FILE_SECONDS:g} s, but {self.active_marks()}: {status}")
 
     def _refused(self) -> None:
         """Changes that must not succeed, and must change nothing."""

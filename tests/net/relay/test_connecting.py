@@ -23,6 +23,9 @@ from tests.net.relay.upstreams import Server, relaying, within
 from tests.ports import free_port
 from tests.waiting import eventually
 
+LOOP_TICK_SECONDS = 0.01
+"""More than a timer of uvloop is early: it counts milliseconds from the beginning of the loop's turn."""
+
 NAMED = Upstream("upstream.example", 4711, "", 5.0)
 
 
@@ -148,7 +151,7 @@ def test_second_address_is_used_if_the_first_one_does_not_answer(
         upstream.close()
         serving.settle()
     took = serving.count(listener_counters.UPSTREAM_NANOSECONDS) / 1e9
-    assert took >= connector.ATTEMPT_DELAY_SECONDS
+    assert took >= connector.ATTEMPT_DELAY_SECONDS - LOOP_TICK_SECONDS
 
 
 def test_client_is_reset_for_the_last_error_if_every_address_fails(
