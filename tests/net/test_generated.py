@@ -27,6 +27,7 @@ COUNTED = {
     "unmatched": listener_counters.UNMATCHED,
     "truncated": listener_counters.TRUNCATED,
 }
+UNEXPECTED_FRAMES = FIRST_PLACE - 1  # the cell for those of all rules
 
 
 def without_waiting(listener: strategies.Language) -> strategies.Language:
@@ -43,8 +44,10 @@ def without_waiting(listener: strategies.Language) -> strategies.Language:
 
 def planned(config: v1.Config) -> ListenerPlan:
     """Its rules are counted behind the listener's own block."""
-    cells = [FIRST_PLACE + index for index in range(len(config.listeners[0].rules))]
-    places = link_pb2.ListenerLayout(listener="it", rules=cells, counters=cells)
+    rules = len(config.listeners[0].rules)
+    cells = [FIRST_PLACE + index for index in range(rules)]
+    unexpected = [UNEXPECTED_FRAMES] * rules
+    places = link_pb2.ListenerLayout(listener="it", rules=cells, counters=cells, unexpected=unexpected)
     plan = compile_plan(config, {}, revision=1, layouts=lambda _name: places, default_engine=Engine.CALLBACK)
     return plan.listeners["it"]
 
@@ -55,6 +58,7 @@ def counts(serving: Serving, rules: int) -> Counter[str]:
     found.update({reason.label: serving.closed(reason) for reason in CloseReason})
     region = serving.memory.region(0)
     found.update({f"rule {index}": int(region[FIRST_PLACE + index]) for index in range(rules)})
+    found["unexpected frames"] = int(region[UNEXPECTED_FRAMES])
     return found
 
 
@@ -64,7 +68,9 @@ def counted(heard: Heard) -> Counter[str]:
     assert isinstance(ending, str)
     matched = Counter(f"rule {index}" for index in [*heard.rules, *heard.events])
     requests = {"requests": len(heard.rules) + heard.unmatched, "unmatched": heard.unmatched}
-    return matched + Counter(**requests, truncated=heard.truncated) + Counter([ending.split()[1]])
+    reason = ending.split()[1]
+    frames = Counter({"unexpected frames": reason == CloseReason.UNEXPECTED.label})
+    return matched + Counter(**requests, truncated=heard.truncated) + frames + Counter([reason])
 
 
 @contextmanager
